@@ -1,0 +1,1 @@
+//! A GitHub made of rules; knows nobody in the house.

@@ -1,0 +1,1 @@
+//! Speaks to GitHub, never faster than `quota` allows.

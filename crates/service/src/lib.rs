@@ -1,0 +1,1 @@
+//! Arranges: roles, tasks, HTTP, export, command line.
