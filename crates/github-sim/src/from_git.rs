@@ -1,0 +1,1 @@
+//! Real histories: local clones, read with git itself.

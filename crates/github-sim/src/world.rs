@@ -1,0 +1,121 @@
+//! The world: everything that this GitHub knows, as plain data.
+//!
+//! It decides what exists and what a change does to it. It refuses to know requests, limits, formats and who is
+//! asking. A clone is cheap (repositories are shared until one side changes) and stays as it was: a lagging replica.
+
+pub mod account;
+pub mod comment;
+pub mod commit;
+pub mod history;
+pub mod item;
+pub mod node;
+pub mod oid;
+pub mod repo;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use account::{Account, AccountId, AccountKind};
+pub use comment::{Comment, CommentOn, DiffComment};
+pub use commit::{Commit, CommitGraph, Identity, Signature};
+pub use history::History;
+pub use item::{Happening, Issue, Merge, MergeMethod, Pull, Review, ReviewState, TimelineEvent};
+pub use oid::{Oid, OidMap, OidSet};
+pub use repo::{Repo, RepoId};
+
+/// Everything that this GitHub knows.
+#[derive(Debug, Clone)]
+pub struct World {
+    now: Timestamp,
+    accounts: BTreeMap<AccountId, Arc<Account>>,
+    by_login: HashMap<String, AccountId>,
+    repos: BTreeMap<RepoId, Arc<Repo>>,
+    by_name: HashMap<(AccountId, String), RepoId>,
+    /// Names that repositories had before: GitHub redirects them until the name is taken again.
+    former: HashMap<(AccountId, String), RepoId>,
+}
+
+/// Where a repository's name leads.
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// To the repository that has this name.
+    Here(&'a Repo),
+    /// To a repository that had it once: `301 Moved Permanently`.
+    Moved(&'a Repo),
+}
+
+impl World {
+    /// A world in which there is nothing but GitHub's own accounts.
+    pub fn empty(now: Timestamp) -> World {
+        World {
+            now,
+            accounts: BTreeMap::new(),
+            by_login: HashMap::new(),
+            repos: BTreeMap::new(),
+            by_name: HashMap::new(),
+            former: HashMap::new(),
+        }
+    }
+
+    /// The time up to which everything has happened.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Every account, by id.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values().map(Arc::as_ref)
+    }
+
+    /// The account with this id.
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id).map(Arc::as_ref)
+    }
+
+    /// The account with this login, as either API writes it; logins ignore case.
+    pub fn account_named(&self, login: &str) -> Option<&Account> {
+        self.account(*self.by_login.get(&login.to_lowercase())?)
+    }
+
+    /// The organisations, by id.
+    pub fn orgs(&self) -> impl Iterator<Item = &Account> {
+        self.accounts()
+            .filter(|account| account.kind == AccountKind::Organization)
+    }
+
+    /// Every repository, by id.
+    pub fn repos(&self) -> impl Iterator<Item = &Repo> {
+        self.repos.values().map(Arc::as_ref)
+    }
+
+    /// The repository with this id.
+    pub fn repo(&self, id: RepoId) -> Option<&Repo> {
+        self.repos.get(&id).map(Arc::as_ref)
+    }
+
+    /// The repositories of one account in the order of their names, ignoring case.
+    pub fn repos_of(&self, owner: AccountId) -> Vec<&Repo> {
+        let mut repos: Vec<&Repo> = self.repos().filter(|repo| repo.owner == owner).collect();
+        repos.sort_by_cached_key(|repo| repo.name.to_lowercase());
+        repos
+    }
+
+    /// Where `owner/name` leads, ignoring case; `None` is GitHub's 404.
+    pub fn find_repo(&self, owner: &str, name: &str) -> Option<Found<'_>> {
+        let key = (self.account_named(owner)?.id, name.to_lowercase());
+        if let Some(id) = self.by_name.get(&key) {
+            return self.repo(*id).map(Found::Here);
+        }
+        self.repo(*self.former.get(&key)?).map(Found::Moved)
+    }
+
+    /// `owner/name` of a repository.
+    pub fn full_name(&self, repo: &Repo) -> String {
+        let owner = self
+            .account(repo.owner)
+            .map_or("ghost", |account| account.login.as_str());
+        format!("{owner}/{}", repo.name)
+    }
+}
