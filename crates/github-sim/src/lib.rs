@@ -84,7 +84,7 @@ pub(crate) struct Shared {
 impl Sim {
     /// A GitHub generated from the configuration's seed.
     pub fn new(config: SimConfig, clock: SimClock) -> Sim {
-        let world = World::empty(config.start.unwrap_or_else(|| clock.now()));
+        let world = World::empty(config.seed, config.start.unwrap_or_else(|| clock.now()));
         Sim::with_world(config, clock, world)
     }
 
@@ -109,12 +109,18 @@ impl Sim {
 
     /// The world as of now. The guard locks it: take it, use it, drop it; never across an await.
     pub fn world(&self) -> WorldGuard<'_> {
-        let world = self
+        let mut world = self
             .shared
             .world
             .lock()
             .expect("a change to the world panicked");
+        world.advance(self.shared.clock.now());
         WorldGuard(world)
+    }
+
+    /// What this GitHub would have to answer now.
+    pub fn truth(&self) -> truth::Truth {
+        truth::Truth::of(&self.world())
     }
 
     /// Keeps the world as it is now for the requests that a fault sends to a lagging replica.

@@ -4,6 +4,7 @@
 //! asking. A clone is cheap (repositories are shared until one side changes) and stays as it was: a lagging replica.
 
 pub mod account;
+pub mod change;
 pub mod comment;
 pub mod commit;
 pub mod history;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use account::{Account, AccountId, AccountKind};
+pub use change::{NewCommit, NewPull};
 pub use comment::{Comment, CommentOn, DiffComment};
 pub use commit::{Commit, CommitGraph, Identity, Signature};
 pub use history::History;
@@ -29,8 +31,13 @@ pub use repo::{Repo, RepoId};
 #[derive(Debug, Clone)]
 pub struct World {
     now: Timestamp,
+    seed: u64,
+    ids: change::Ids,
+    web_flow: AccountId,
     accounts: BTreeMap<AccountId, Arc<Account>>,
     by_login: HashMap<String, AccountId>,
+    /// What the commits of each account carry, one per address.
+    identities: HashMap<AccountId, Vec<Arc<Identity>>>,
     repos: BTreeMap<RepoId, Arc<Repo>>,
     by_name: HashMap<(AccountId, String), RepoId>,
     /// Names that repositories had before: GitHub redirects them until the name is taken again.
@@ -48,15 +55,30 @@ pub enum Found<'a> {
 
 impl World {
     /// A world in which there is nothing but GitHub's own accounts.
-    pub fn empty(now: Timestamp) -> World {
-        World {
+    pub fn empty(seed: u64, now: Timestamp) -> World {
+        let mut world = World {
             now,
+            seed,
+            ids: change::Ids::start(),
+            web_flow: 0,
             accounts: BTreeMap::new(),
             by_login: HashMap::new(),
+            identities: HashMap::new(),
             repos: BTreeMap::new(),
             by_name: HashMap::new(),
             former: HashMap::new(),
-        }
+        };
+        let (name, email) = (
+            Some("GitHub".to_owned()),
+            vec!["noreply@github.com".to_owned()],
+        );
+        world.web_flow = world.add_account("web-flow", AccountKind::User, name, email);
+        world
+    }
+
+    /// Lets time pass, and everything happen that happens by itself until then. Time never runs backwards.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
     }
 
     /// The time up to which everything has happened.

@@ -69,6 +69,11 @@ impl Account {
         }
     }
 
+    /// Whether it is an organisation.
+    pub fn is_org(&self) -> bool {
+        self.kind == AccountKind::Organization
+    }
+
     /// Whether this is the account behind edits in the browser, which commits but never authors.
     pub fn is_web_flow(&self) -> bool {
         self.login == "web-flow" && self.kind == AccountKind::User

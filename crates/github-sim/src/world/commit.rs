@@ -18,6 +18,17 @@ pub struct Identity {
     pub user: Option<AccountId>,
 }
 
+impl Identity {
+    /// Somebody whom GitHub does not know.
+    pub fn stranger(name: &str, email: &str) -> Arc<Identity> {
+        Arc::new(Identity {
+            name: name.to_owned(),
+            email: email.to_owned(),
+            user: None,
+        })
+    }
+}
+
 /// Who and when, as on a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
@@ -72,6 +83,15 @@ impl CommitGraph {
         self.commits
             .entry(commit.oid)
             .or_insert_with(|| Arc::new(commit));
+    }
+
+    /// Puts another commit in the place of each for which there is one.
+    pub(super) fn rewrite(&mut self, change: impl Fn(&Commit) -> Option<Commit>) {
+        for commit in self.commits.values_mut() {
+            if let Some(changed) = change(commit) {
+                *commit = Arc::new(changed);
+            }
+        }
     }
 
     /// How many commits there are, reachable or not.

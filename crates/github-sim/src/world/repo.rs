@@ -65,6 +65,8 @@ pub struct Repo {
     pub updated_at: Timestamp,
     /// When anything was last pushed to any branch.
     pub pushed_at: Timestamp,
+    /// The head branches of the open pulls, by number.
+    pub(super) open_pulls: BTreeMap<u64, String>,
     pub(super) reviews_by_pull: BTreeMap<u64, Vec<u64>>,
     pub(super) histories: Histories,
 }
@@ -101,6 +103,11 @@ impl Repo {
         self.head()
             .map(|head| self.history(head))
             .unwrap_or_default()
+    }
+
+    /// The numbers of the open pulls.
+    pub fn open_pulls(&self) -> impl Iterator<Item = u64> {
+        self.open_pulls.keys().copied()
     }
 
     /// The reviews of one pull, oldest first.
