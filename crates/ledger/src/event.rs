@@ -1,5 +1,7 @@
-//! One fact of activity: what happened in which repository, who did it, and when. Decides what identifies a fact, so
-//! that a scrape, a backfill, a webhook and a replay of it are one row. Refuses to know how facts are fetched or kept.
+//! One fact of activity: what happened in which repository, who did it, and when.
+//!
+//! Decides what identifies a fact, so that a scrape, a backfill, a webhook and a replay of it are one row. Refuses to
+//! know how facts are fetched or kept.
 //!
 //! A fact's key is (repository, kind, [`Event::id`]). The id is made by the functions of [`id`], because GitHub numbers
 //! issue comments and diff comments apart and gives a close no number that all its sources carry.

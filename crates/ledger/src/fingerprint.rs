@@ -1,5 +1,6 @@
-//! What the last whole fetch of a stream saw, so that a cheap look can tell whether anything changed since. Decides
-//! what counts as unchanged; refuses to compare with "newer than", because replicas lag and seconds are equal.
+//! What the last whole fetch of a stream saw, so that a cheap look can tell whether anything changed since.
+//!
+//! Decides what counts as unchanged; refuses to compare with "newer than", because replicas lag and seconds are equal.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -10,4 +10,9 @@ pub mod window;
 pub mod coverage;
 pub mod fingerprint;
 
+pub mod exclude;
+pub mod user_label;
+
+pub mod aggregate;
+
 pub mod port;

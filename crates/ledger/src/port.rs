@@ -1,5 +1,7 @@
-//! What a store must do, each method one atomic step named for what it means. Decides the words between the service and
-//! its stores; refuses to know of SQL, transactions and connections. [`crate::conformance`] holds every store to it.
+//! What a store must do, each method one atomic step named for what it means.
+//!
+//! Decides the words between the service and its stores; refuses to know of SQL, transactions and connections.
+//! [`crate::conformance`] holds every store to it.
 //!
 //! `now` comes in; no transaction handle leaves. Times are kept to the microsecond at least.
 
