@@ -84,7 +84,7 @@ pub(crate) struct Shared {
 impl Sim {
     /// A GitHub generated from the configuration's seed.
     pub fn new(config: SimConfig, clock: SimClock) -> Sim {
-        let world = World::empty(config.seed, config.start.unwrap_or_else(|| clock.now()));
+        let world = World::generate(&config, clock.now());
         Sim::with_world(config, clock, world)
     }
 

@@ -7,11 +7,15 @@ pub mod account;
 pub mod change;
 pub mod comment;
 pub mod commit;
+mod generate;
+mod growth;
 pub mod history;
 pub mod item;
+pub(crate) mod names;
 pub mod node;
 pub mod oid;
 pub mod repo;
+mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -42,6 +46,8 @@ pub struct World {
     by_name: HashMap<(AccountId, String), RepoId>,
     /// Names that repositories had before: GitHub redirects them until the name is taken again.
     former: HashMap<(AccountId, String), RepoId>,
+    /// What is going to happen by itself.
+    growth: Option<Box<growth::Growth>>,
 }
 
 /// Where a repository's name leads.
@@ -67,6 +73,7 @@ impl World {
             repos: BTreeMap::new(),
             by_name: HashMap::new(),
             former: HashMap::new(),
+            growth: None,
         };
         let (name, email) = (
             Some("GitHub".to_owned()),
@@ -78,6 +85,7 @@ impl World {
 
     /// Lets time pass, and everything happen that happens by itself until then. Time never runs backwards.
     pub fn advance(&mut self, now: Timestamp) {
+        self.live(now);
         self.now = self.now.max(now);
     }
 
