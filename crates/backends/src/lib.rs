@@ -1,1 +1,6 @@
-//! The adapters of the ports.
+//! The adapters of the ports: where what the ledger decided is kept.
+//!
+//! An adapter keeps and finds; it never judges. Which event counts, what a window proves and who may write is said by
+//! `ledger`, and the suite in `ledger::conformance` holds every adapter to it.
+
+pub mod sqlite;

@@ -1,0 +1,332 @@
+//! Streams and their coverage in rows. What a window covers and what a miss means is decided in `ledger::coverage`;
+//! here it is read, handed over and written back, touching only the rows that changed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use ledger::coverage::{Coverage, Gap, GapReason};
+use ledger::event::{RepoId, Stream};
+use ledger::fingerprint::Fingerprint;
+use ledger::port::activity::{Miss, Proof, StreamView, claimable};
+use ledger::window::Window;
+use rusqlite::types::FromSqlError;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::fault::Fault;
+use super::rows::{Micros, Number, Word};
+use super::term::Change;
+
+pub(super) const STREAMS: &str =
+    "SELECT stream, started_at, fingerprint, fetched_at, open, unavailable
+     FROM streams WHERE repo = ?1 AND listed = 1";
+pub(super) const STREAM: &str =
+    "SELECT s.stream, s.started_at, s.fingerprint, s.fetched_at, s.open, s.unavailable
+     FROM streams s JOIN repos r ON r.id = s.repo JOIN orgs o ON o.id = r.org
+     WHERE s.repo = ?1 AND s.stream = ?2 AND s.listed = 1 AND r.tracked = 1 AND o.name = ?3";
+pub(super) const SPANS: &str =
+    "SELECT starts_at, ends_at, reason, error FROM coverage WHERE repo = ?1 AND stream = ?2";
+
+/// The listed streams of a repository, in the order of [`Stream::ALL`].
+pub(super) fn streams(connection: &Connection, repo: RepoId) -> Result<Vec<StreamView>, Fault> {
+    let mut statement = connection.prepare_cached(STREAMS)?;
+    let mut rows = statement.query([Number(repo.0)])?;
+    let mut views = Vec::new();
+    while let Some(row) = rows.next()? {
+        views.push(view(connection, repo, row)?);
+    }
+    views.sort_by_key(|view| view.stream);
+    Ok(views)
+}
+
+/// A stream that may be written: listed, of a repository that this organisation tracks.
+pub(super) fn tracked(
+    connection: &Connection,
+    org: &str,
+    repo: RepoId,
+    stream: Stream,
+) -> Result<Option<StreamView>, Fault> {
+    let mut statement = connection.prepare_cached(STREAM)?;
+    let mut rows = statement.query((Number(repo.0), Word(stream), org))?;
+    rows.next()?
+        .map(|row| view(connection, repo, row))
+        .transpose()
+}
+
+/// Takes in what a whole fetch proves.
+pub(super) fn prove(
+    change: &mut Change<'_>,
+    org: &str,
+    repo: RepoId,
+    stream: Stream,
+    proof: Proof,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    amend(change, org, repo, stream, |view| {
+        if let Some(window) = claimable(proof.window, now) {
+            view.coverage.cover(window);
+        }
+        view.fingerprint = Some(proof.fingerprint);
+        view.fetched_at = Some(now);
+        view.open = proof.open.or(view.open);
+        view.unavailable = None;
+    })
+}
+
+/// Takes in that nothing changed up to `until`.
+pub(super) fn confirm(
+    change: &mut Change<'_>,
+    org: &str,
+    unchanged: &[(RepoId, Stream)],
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let until = until.min(now);
+    for (repo, stream) in unchanged {
+        amend(change, org, *repo, *stream, |view| {
+            if view.fetched_at.is_some() {
+                view.coverage.advance(until);
+                view.unavailable = None;
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes in what could not be read.
+pub(super) fn miss(change: &mut Change<'_>, org: &str, misses: &[Miss]) -> Result<(), Fault> {
+    for Miss {
+        repo,
+        stream,
+        window,
+        reason,
+        error,
+    } in misses
+    {
+        amend(change, org, *repo, *stream, |view| {
+            view.coverage.miss(*window, *reason, error)
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes in that a stream cannot be read for good.
+pub(super) fn unavailable(
+    change: &mut Change<'_>,
+    org: &str,
+    repo: RepoId,
+    stream: Stream,
+    reason: String,
+) -> Result<(), Fault> {
+    amend(change, org, repo, stream, |view| {
+        view.unavailable = Some(reason)
+    })
+}
+
+/// Changes a tracked stream, if it is one, and gives its repository a new place if anything is different afterwards.
+fn amend(
+    change: &mut Change<'_>,
+    org: &str,
+    repo: RepoId,
+    stream: Stream,
+    amendment: impl FnOnce(&mut StreamView),
+) -> Result<(), Fault> {
+    let connection = change.connection;
+    let Some(before) = tracked(connection, org, repo, stream)? else {
+        return Ok(());
+    };
+    let mut after = before.clone();
+    amendment(&mut after);
+    if after == before {
+        return Ok(());
+    }
+    write_spans(connection, repo, stream, &before.coverage, &after.coverage)?;
+    let own = |view: &StreamView| {
+        (
+            view.fingerprint.clone(),
+            view.fetched_at,
+            view.open,
+            view.unavailable.clone(),
+        )
+    };
+    if own(&before) != own(&after) {
+        write_stream(connection, repo, &after)?;
+    }
+    touch(change, repo)
+}
+
+/// Says in the change feed that the repository looks different now.
+pub(super) fn touch(change: &mut Change<'_>, repo: RepoId) -> Result<(), Fault> {
+    let place = change.place();
+    let sql = "UPDATE repos SET place = ?2 WHERE id = ?1";
+    change
+        .connection
+        .prepare_cached(sql)?
+        .execute((Number(repo.0), place))?;
+    Ok(())
+}
+
+/// Marks which streams a listing names; new ones are tracked from `start`. Whether that changed anything.
+pub(super) fn list(
+    connection: &Connection,
+    repo: RepoId,
+    listed: &[Stream],
+    start: Timestamp,
+) -> Result<bool, Fault> {
+    let mut changed = 0;
+    for stream in Stream::ALL {
+        let key = (Number(repo.0), Word(stream));
+        changed += if listed.contains(&stream) {
+            let sql =
+                "INSERT INTO streams (repo, stream, started_at, listed) VALUES (?1, ?2, ?3, 1)
+                ON CONFLICT DO UPDATE SET listed = 1 WHERE listed = 0";
+            connection
+                .prepare_cached(sql)?
+                .execute((key.0, key.1, Micros(start)))?
+        } else {
+            let sql =
+                "UPDATE streams SET listed = 0 WHERE repo = ?1 AND stream = ?2 AND listed = 1";
+            connection.prepare_cached(sql)?.execute(key)?
+        };
+    }
+    Ok(changed > 0)
+}
+
+/// When a tracked stream starts.
+pub(super) fn started_at(
+    connection: &Connection,
+    org: &str,
+    repo: RepoId,
+    stream: Stream,
+) -> Result<Option<Timestamp>, Fault> {
+    let started = connection
+        .prepare_cached(STREAM)?
+        .query_row((Number(repo.0), Word(stream), org), |row| {
+            row.get::<_, Micros>(1)
+        })
+        .optional()?;
+    Ok(started.map(|Micros(started)| started))
+}
+
+fn view(connection: &Connection, repo: RepoId, row: &Row<'_>) -> Result<StreamView, Fault> {
+    let Word(stream) = row.get(0)?;
+    let Micros(start) = row.get(1)?;
+    let fingerprint: Option<String> = row.get(2)?;
+    Ok(StreamView {
+        stream,
+        coverage: spans(connection, repo, stream, start)?,
+        fingerprint: fingerprint
+            .map(|text| serde_json::from_str::<Fingerprint>(&text))
+            .transpose()?,
+        fetched_at: row.get::<_, Option<Micros>>(3)?.map(|Micros(at)| at),
+        open: row.get::<_, Option<Number>>(4)?.map(|Number(open)| open),
+        unavailable: row.get(5)?,
+    })
+}
+
+fn spans(
+    connection: &Connection,
+    repo: RepoId,
+    stream: Stream,
+    start: Timestamp,
+) -> Result<Coverage, Fault> {
+    let mut statement = connection.prepare_cached(SPANS)?;
+    let mut rows = statement.query((Number(repo.0), Word(stream)))?;
+    let (mut covered, mut gaps) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let (Micros(starts), Micros(ends)) = (row.get(0)?, row.get(1)?);
+        let window = Window::new(starts, ends).ok_or_else(|| unreadable(1))?;
+        match row.get::<_, Option<String>>(2)? {
+            None => covered.push(window),
+            Some(word) => {
+                let reason = GapReason::parse(&word).ok_or_else(|| unreadable(2))?;
+                gaps.push(Gap {
+                    window,
+                    reason,
+                    error: row.get(3)?,
+                });
+            }
+        }
+    }
+    Ok(Coverage::restore(start, covered, gaps))
+}
+
+fn unreadable(column: usize) -> rusqlite::Error {
+    let value = rusqlite::types::Type::Null;
+    rusqlite::Error::FromSqlConversionFailure(column, value, Box::new(FromSqlError::InvalidType))
+}
+
+fn write_stream(connection: &Connection, repo: RepoId, view: &StreamView) -> Result<(), Fault> {
+    let fingerprint = view
+        .fingerprint
+        .as_ref()
+        .map(serde_json::to_string)
+        .transpose()?;
+    let sql = "UPDATE streams SET fingerprint = ?3, fetched_at = ?4, open = ?5, unavailable = ?6
+        WHERE repo = ?1 AND stream = ?2";
+    connection.prepare_cached(sql)?.execute((
+        Number(repo.0),
+        Word(view.stream),
+        fingerprint,
+        view.fetched_at.map(Micros),
+        view.open.map(Number),
+        view.unavailable.as_deref(),
+    ))?;
+    Ok(())
+}
+
+/// A row of coverage under its start.
+type Spans<'coverage> = BTreeMap<Timestamp, (Timestamp, Option<GapReason>, &'coverage str)>;
+
+fn rows_of(coverage: &Coverage) -> Spans<'_> {
+    let covered = coverage
+        .covered()
+        .iter()
+        .map(|window| (window.start(), (window.end(), None, "")));
+    let gaps = coverage.gaps().iter();
+    let gaps = gaps.map(|gap| {
+        (
+            gap.window.start(),
+            (gap.window.end(), Some(gap.reason), gap.error.as_str()),
+        )
+    });
+    covered.chain(gaps).collect()
+}
+
+fn write_spans(
+    connection: &Connection,
+    repo: RepoId,
+    stream: Stream,
+    before: &Coverage,
+    after: &Coverage,
+) -> Result<(), Fault> {
+    let (before, after) = (rows_of(before), rows_of(after));
+    let sql = "DELETE FROM coverage WHERE repo = ?1 AND stream = ?2 AND starts_at = ?3";
+    for start in before.keys().filter(|start| !after.contains_key(start)) {
+        connection
+            .prepare_cached(sql)?
+            .execute((Number(repo.0), Word(stream), Micros(*start)))?;
+    }
+    let sql = "INSERT INTO coverage (repo, stream, starts_at, ends_at, reason, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT DO UPDATE SET ends_at = excluded.ends_at, reason = excluded.reason, error = excluded.error";
+    for (start, span) in after
+        .iter()
+        .filter(|(start, span)| before.get(start) != Some(span))
+    {
+        let (end, reason, error) = span;
+        if start.as_microsecond() == end.as_microsecond() {
+            // Shorter than what a column can tell: its neighbours touch.
+            continue;
+        }
+        let reason = reason.map(GapReason::as_str);
+        let row = (
+            Number(repo.0),
+            Word(stream),
+            Micros(*start),
+            Micros(*end),
+            reason,
+            *error,
+        );
+        connection.prepare_cached(sql)?.execute(row)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Who leads, and the places of changes: every change starts by asking both.
+
+use jiff::Timestamp;
+use ledger::port::Term;
+use rusqlite::Connection;
+
+use super::fault::Fault;
+use super::rows::{Micros, Number};
+
+/// One leader's change on its way: it hands out places, and [`Change::end`] keeps the last one.
+pub(super) struct Change<'connection> {
+    pub(super) connection: &'connection Connection,
+    first: i64,
+    last: i64,
+}
+
+pub(super) const STORE: &str = "SELECT term, place FROM store WHERE one = 1";
+
+impl<'connection> Change<'connection> {
+    /// Starts a change of the leader of this term; refused if there is another one.
+    ///
+    /// Only one transaction writes at a time, so no term can begin between this and the commit.
+    pub(super) fn begin(
+        connection: &'connection Connection,
+        term: Term,
+    ) -> Result<Change<'connection>, Fault> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Number>(0)?.0, row.get(1)?));
+        let (current, last) = connection.prepare_cached(STORE)?.query_row([], read)?;
+        if Term(current) != term {
+            return Err(Fault::Fenced(term));
+        }
+        Ok(Change {
+            connection,
+            first: last,
+            last,
+        })
+    }
+
+    /// The next place: higher than every one that was ever handed out and committed.
+    pub(super) fn place(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Keeps what was handed out.
+    pub(super) fn end(self) -> Result<(), Fault> {
+        if self.last > self.first {
+            self.connection
+                .prepare_cached("UPDATE store SET place = ?1 WHERE one = 1")?
+                .execute([self.last])?;
+        }
+        Ok(())
+    }
+}
+
+/// Begins the next term.
+pub(super) fn lead(connection: &Connection, holder: &str, now: Timestamp) -> Result<Term, Fault> {
+    let sql =
+        "UPDATE store SET term = term + 1, holder = ?1, led_at = ?2 WHERE one = 1 RETURNING term";
+    let term = connection
+        .prepare_cached(sql)?
+        .query_row((holder, Micros(now)), |row| row.get::<_, Number>(0))?;
+    Ok(Term(term.0))
+}
