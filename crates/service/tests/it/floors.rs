@@ -13,7 +13,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("article", &[]),
     ("github", &["quota"]),
     ("backends", &["ledger", "quota"]),
-    ("service", &["article", "backends", "github", "github-sim", "ledger", "quota"]),
+    (
+        "service",
+        &[
+            "article",
+            "backends",
+            "github",
+            "github-sim",
+            "ledger",
+            "quota",
+        ],
+    ),
     ("github-sim", &[]),
 ];
 
@@ -23,7 +33,17 @@ const TEST_EDGES: &[(&str, &[&str])] = &[("github", &["github-sim"])];
 /// What the ground floor never reaches, however indirectly: runtimes, networks, databases, logs.
 const GROUND_FLOOR: &[&str] = &["quota", "ledger", "article"];
 const FORBIDDEN_ON_GROUND: &[&str] = &[
-    "tokio", "hyper", "reqwest", "http", "rustls", "socket2", "rusqlite", "libsqlite3-sys", "tracing", "log", "rustix",
+    "tokio",
+    "hyper",
+    "reqwest",
+    "http",
+    "rustls",
+    "socket2",
+    "rusqlite",
+    "libsqlite3-sys",
+    "tracing",
+    "log",
+    "rustix",
 ];
 
 fn metadata() -> Metadata {
@@ -35,51 +55,90 @@ fn metadata() -> Metadata {
 }
 
 fn allowed(table: &'static [(&str, &[&str])], name: &str) -> &'static [&'static str] {
-    table.iter().find(|(of, _)| *of == name).map_or(&[], |(_, to)| to)
+    table
+        .iter()
+        .find(|(of, _)| *of == name)
+        .map_or(&[], |(_, to)| to)
 }
 
 #[test]
 fn every_edge_between_our_crates_is_in_the_table() {
     let metadata = metadata();
-    let ours: BTreeSet<&str> = metadata.workspace_packages().iter().map(|package| package.name.as_str()).collect();
+    let ours: BTreeSet<&str> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
     let listed: BTreeSet<&str> = EDGES.iter().map(|(name, _)| *name).collect();
-    assert_eq!(ours, listed, "the table names exactly the crates of the workspace");
+    assert_eq!(
+        ours, listed,
+        "the table names exactly the crates of the workspace"
+    );
 
     let mut surprises = Vec::new();
     for package in metadata.workspace_packages() {
-        let folder = package.manifest_path.parent().and_then(|path| path.file_name());
-        assert_eq!(folder, Some(package.name.as_str()), "a crate's folder has its name");
-        for dependency in package.dependencies.iter().filter(|dependency| ours.contains(dependency.name.as_str())) {
+        let folder = package
+            .manifest_path
+            .parent()
+            .and_then(|path| path.file_name());
+        assert_eq!(
+            folder,
+            Some(package.name.as_str()),
+            "a crate's folder has its name"
+        );
+        for dependency in package
+            .dependencies
+            .iter()
+            .filter(|dependency| ours.contains(dependency.name.as_str()))
+        {
             let in_production = allowed(EDGES, &package.name).contains(&dependency.name.as_str());
             let in_tests = allowed(TEST_EDGES, &package.name).contains(&dependency.name.as_str());
             if !(in_production || dependency.kind == DependencyKind::Development && in_tests) {
-                surprises.push(format!("{} -> {} ({:?})", package.name, dependency.name, dependency.kind));
+                surprises.push(format!(
+                    "{} -> {} ({:?})",
+                    package.name, dependency.name, dependency.kind
+                ));
             }
         }
     }
-    assert!(surprises.is_empty(), "edges that the table does not allow: {surprises:#?}");
+    assert!(
+        surprises.is_empty(),
+        "edges that the table does not allow: {surprises:#?}"
+    );
 }
 
 #[test]
 fn the_ground_floor_reaches_no_runtime_network_database_or_log() {
     let metadata = metadata();
-    let graph = metadata.resolve.as_ref().expect("metadata carries the resolved graph");
-    let name_of: BTreeMap<&PackageId, &str> =
-        metadata.packages.iter().map(|package| (&package.id, package.name.as_str())).collect();
+    let graph = metadata
+        .resolve
+        .as_ref()
+        .expect("metadata carries the resolved graph");
+    let name_of: BTreeMap<&PackageId, &str> = metadata
+        .packages
+        .iter()
+        .map(|package| (&package.id, package.name.as_str()))
+        .collect();
     let normal_edges: BTreeMap<&PackageId, Vec<&PackageId>> = graph
         .nodes
         .iter()
         .map(|node| {
             let edges = node.deps.iter().filter(|dependency| {
                 // A dependency that only another platform takes in is not part of the floor.
-                dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal && kind.target.is_none())
+                dependency
+                    .dep_kinds
+                    .iter()
+                    .any(|kind| kind.kind == DependencyKind::Normal && kind.target.is_none())
             });
             (&node.id, edges.map(|dependency| &dependency.pkg).collect())
         })
         .collect();
 
     for floor in GROUND_FLOOR {
-        let start = metadata.packages.iter().find(|package| package.name.as_str() == *floor);
+        let start = metadata
+            .packages
+            .iter()
+            .find(|package| package.name.as_str() == *floor);
         let mut open = vec![&start.expect("the crate is in the workspace").id];
         let mut reached = BTreeSet::new();
         while let Some(package) = open.pop() {
@@ -89,7 +148,10 @@ fn the_ground_floor_reaches_no_runtime_network_database_or_log() {
         }
         for package in reached {
             let name = name_of[package];
-            assert!(!FORBIDDEN_ON_GROUND.contains(&name), "{floor} reaches {name}, which the ground floor must never see");
+            assert!(
+                !FORBIDDEN_ON_GROUND.contains(&name),
+                "{floor} reaches {name}, which the ground floor must never see"
+            );
         }
     }
 }
@@ -97,7 +159,12 @@ fn the_ground_floor_reaches_no_runtime_network_database_or_log() {
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     for package in metadata().workspace_packages() {
-        let manifest = std::fs::read_to_string(&package.manifest_path).expect("the manifest is readable");
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} does not take the workspace's lints", package.name);
+        let manifest =
+            std::fs::read_to_string(&package.manifest_path).expect("the manifest is readable");
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} does not take the workspace's lints",
+            package.name
+        );
     }
 }
