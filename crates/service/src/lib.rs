@@ -1,1 +1,13 @@
 //! Arranges: roles, tasks, HTTP, export, command line.
+//!
+//! Start reading in [`cli`]: a command loads a [`config`], and what it runs is put together from there. Nothing in this crate
+//! decides how fast, what is missing or what counts: that is the ground floor's.
+
+pub mod cli;
+pub mod config;
+pub mod health;
+pub mod http;
+pub mod telemetry;
+mod trouble;
+
+pub use trouble::{Blame, Trouble};

@@ -1,2 +1,7 @@
-//! The binary `tidegate`.
-fn main() {}
+//! The binary `tidegate`. Decides nothing: [`service::cli`] does.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service::cli::main()
+}

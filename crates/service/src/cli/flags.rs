@@ -1,0 +1,82 @@
+//! The flags that every command has. Those that set a key carry the name that the table of keys gives them.
+
+use std::path::PathBuf;
+
+use crate::config::{Flag, keys};
+
+/// The flags that every command has.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct GlobalFlags {
+    /// Configuration file (TOML); also the variable TIDEGATE_CONFIG
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Organisation or user to measure; repeat it for several
+    #[arg(long, global = true, value_name = "ORG")]
+    pub org: Vec<String>,
+    /// Root of GitHub's REST API [default: https://api.github.com]
+    #[arg(long, global = true, value_name = "URL")]
+    pub api_url: Option<String>,
+    /// File that holds the GitHub token; without it, the variable GITHUB_TOKEN
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<String>,
+    /// The SQLite file that keeps everything [default: tidegate.db]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub state: Option<String>,
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:10270]
+    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// Time between two passes over an organisation, such as 5m [default: 5m]
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub interval: Option<String>,
+    /// Answer in JSON, for scripts
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log only what failed
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log more (-vv: everything) and print the causes of an error
+    #[arg(long = "verbose", short = 'v', global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+impl GlobalFlags {
+    /// The flags that set keys of the configuration.
+    pub(crate) fn settings(&self) -> Vec<Flag> {
+        let one =
+            |flag: &str, value: Option<&String>| named(flag, value.into_iter().cloned().collect());
+        let mut settings = vec![
+            named("--org", self.org.clone()),
+            one("--api-url", self.api_url.as_ref()),
+            one("--token-file", self.token_file.as_ref()),
+            one("--state", self.state.as_ref()),
+            one("--listen", self.listen.as_ref()),
+            one("--interval", self.interval.as_ref()),
+        ];
+        let level = |flag: &str, level: &str| Flag {
+            key: "log.level",
+            flag: flag.to_owned(),
+            values: vec![level.to_owned()],
+        };
+        match (self.quiet, self.verbose) {
+            (true, _) => settings.push(level("--quiet", "error")),
+            (false, 0) => {}
+            (false, 1) => settings.push(level("-v", "debug")),
+            (false, _) => settings.push(level("-vv", "trace")),
+        }
+        settings.retain(|flag| !flag.values.is_empty());
+        settings
+    }
+}
+
+fn named(flag: &str, values: Vec<String>) -> Flag {
+    let key = keys::KEYS
+        .iter()
+        .find(|key| key.flag == Some(flag))
+        .expect("a flag that sets a key is in the table of keys");
+    Flag {
+        key: key.name,
+        flag: flag.to_owned(),
+        values,
+    }
+}

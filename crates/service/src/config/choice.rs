@@ -1,0 +1,89 @@
+//! Values that are one word out of a few.
+
+/// A value that is one word out of a few.
+pub(crate) trait Choice {
+    /// The words, in the order in which documentation lists them.
+    fn words(&self) -> &'static [&'static str];
+    /// The word of the present value.
+    fn word(&self) -> &'static str;
+    /// Takes a word; false if it is none of the few.
+    fn choose(&mut self, word: &str) -> bool;
+}
+
+macro_rules! choice {
+    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum $name { $($(#[$what])* $variant),+ }
+
+        impl $name {
+            /// The word that a configuration writes.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+        }
+
+        impl Choice for $name {
+            fn words(&self) -> &'static [&'static str] {
+                &[$($word),+]
+            }
+
+            fn word(&self) -> &'static str {
+                self.as_str()
+            }
+
+            fn choose(&mut self, word: &str) -> bool {
+                match word {
+                    $($word => *self = $name::$variant,)+
+                    _ => return false,
+                }
+                true
+            }
+        }
+    };
+}
+
+choice! {
+    /// What the `user` label of a metric says.
+    UserLabel {
+        /// The login.
+        #[default]
+        Login = "login",
+        /// GitHub's numeric id, which survives a renamed account.
+        Id = "id",
+        /// 16 hex digits of a keyed hash of the login.
+        Hmac = "hmac",
+        /// Nothing: everybody is one.
+        None = "none",
+    }
+}
+
+choice! {
+    /// The least important line that is written to the log.
+    LogLevel {
+        /// Only what failed.
+        Error = "error",
+        /// And what needs attention.
+        Warn = "warn",
+        /// And one line per cycle.
+        #[default]
+        Info = "info",
+        /// And why things are decided as they are.
+        Debug = "debug",
+        /// And every request.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// How a line of the log is written.
+    LogFormat {
+        /// Text on a terminal, JSON otherwise.
+        #[default]
+        Auto = "auto",
+        /// Text.
+        Text = "text",
+        /// One JSON object per line.
+        Json = "json",
+    }
+}

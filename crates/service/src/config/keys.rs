@@ -1,0 +1,336 @@
+//! The table of keys: the only list there is. A new key is one more row, and a field of the configuration that it fills.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+pub use super::key::Key;
+use super::{Config, Organisation, slot::Slot};
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+const fn spans(from: u64, to: u64) -> RangeInclusive<Duration> {
+    Duration::from_secs(from)..=Duration::from_secs(to)
+}
+
+/// Every key of the configuration, in the order in which people read about them.
+pub static KEYS: &[Key<Config>] = &[
+    Key {
+        name: "github.api_url",
+        default: Some("https://api.github.com"),
+        flag: Some("--api-url"),
+        about: "Root of GitHub's REST API. For Enterprise Server: `https://HOST/api/v3`. The GraphQL root follows from it. \
+                Credentials are sent to this origin and to no other.",
+        example: "\"https://github.example.com/api/v3\"",
+        slot: |config| Slot::Text(&mut config.github.api_url, api_url),
+    },
+    Key {
+        name: "github.organisations",
+        default: None,
+        flag: Some("--org"),
+        about: "The organisations or users to measure: names, or tables with a credential of their own. Names given by the \
+                variable or by flags choose from the list in the file and add to it.",
+        example: "[\"acme\", \"acme-labs\"]",
+        slot: |config| Slot::Organisations(&mut config.github.organisations),
+    },
+    Key {
+        name: "github.token_file",
+        default: None,
+        flag: Some("--token-file"),
+        about: "File with the token that reads every organisation without a credential of its own.",
+        example: "\"secrets/github-token\"",
+        slot: |config| Slot::Secret(&mut config.github.identity.token),
+    },
+    Key {
+        name: "github.app_id",
+        default: None,
+        flag: None,
+        about: "Id of the GitHub App that reads every organisation without a credential of its own, in place of a token.",
+        example: "12345",
+        slot: |config| Slot::MaybeNumber(&mut config.github.identity.app_id, 1..=i64::MAX as u64),
+    },
+    Key {
+        name: "github.private_key_file",
+        default: None,
+        flag: None,
+        about: "File with the private key (PEM) of the GitHub App in `github.app_id`.",
+        example: "\"secrets/app.pem\"",
+        slot: |config| Slot::Secret(&mut config.github.identity.private_key),
+    },
+    Key {
+        name: "scrape.interval",
+        default: Some("5m"),
+        flag: Some("--interval"),
+        about: "Time between the starts of two passes over one organisation. A pass that takes longer skips the next one.",
+        example: "\"10m\"",
+        slot: |config| Slot::Span(&mut config.scrape.interval, spans(5, 7 * DAY)),
+    },
+    Key {
+        name: "scrape.history",
+        default: Some("30d"),
+        flag: None,
+        about: "How far back a repository is read when it is seen for the first time. `all` reads its whole history.",
+        example: "\"90d\"",
+        slot: |config| Slot::SpanOrAll(&mut config.scrape.history, spans(HOUR, 3_650 * DAY)),
+    },
+    Key {
+        name: "scrape.concurrency",
+        default: Some("4"),
+        flag: None,
+        about: "How many repositories of one organisation are fetched at the same time.",
+        example: "8",
+        slot: |config| Slot::Number(&mut config.scrape.concurrency, 1..=50),
+    },
+    Key {
+        name: "scrape.allow",
+        default: None,
+        flag: None,
+        about: "If not empty, only repositories that match one of these are measured. A pattern is a glob (`*` and `?`) or a \
+                regular expression between slashes; with a slash inside it is compared with `organisation/repository`, \
+                otherwise with the repository's name. Case does not matter.",
+        example: "[\"core-*\", \"acme-labs/*\"]",
+        slot: |config| Slot::Patterns(&mut config.scrape.allow),
+    },
+    Key {
+        name: "scrape.deny",
+        default: None,
+        flag: None,
+        about: "Repositories that match one of these are not measured, whatever `scrape.allow` says.",
+        example: "[\"*-archive\", \"/^test-[0-9]+$/\"]",
+        slot: |config| Slot::Patterns(&mut config.scrape.deny),
+    },
+    Key {
+        name: "quota.reserve",
+        default: Some("1000"),
+        flag: None,
+        about: "What scheduled work leaves of each hourly quota (requests or points) for others who use the same credential. \
+                It counts for at most 40 % of the quota.",
+        example: "500",
+        slot: |config| Slot::Number(&mut config.quota.reserve, 0..=1_000_000),
+    },
+    Key {
+        name: "export.refresh_interval",
+        default: Some("15s"),
+        flag: None,
+        about: "Time between two snapshots of `/metrics`.",
+        example: "\"30s\"",
+        slot: |config| Slot::Span(&mut config.export.refresh_interval, spans(1, HOUR)),
+    },
+    Key {
+        name: "export.max_series",
+        default: Some("500000"),
+        flag: None,
+        about: "The most series that `/metrics` shows. What is over is left out, smallest first, and counted.",
+        example: "100000",
+        slot: |config| Slot::Number(&mut config.export.max_series, 1_000..=100_000_000),
+    },
+    Key {
+        name: "labels.users",
+        default: Some("login"),
+        flag: None,
+        about: "What the label `user` says: the login, GitHub's numeric id, 16 hex digits of a keyed hash of the login, or \
+                nothing.",
+        example: "\"id\"",
+        slot: |config| Slot::Choice(&mut config.labels.users),
+    },
+    Key {
+        name: "labels.hmac_key_file",
+        default: None,
+        flag: None,
+        about: "File with the key of `labels.users = \"hmac\"`, at least 16 characters. With another key every user has another \
+                label.",
+        example: "\"secrets/label-key\"",
+        slot: |config| Slot::Secret(&mut config.labels.hmac_key),
+    },
+    Key {
+        name: "labels.exclude_users",
+        default: None,
+        flag: None,
+        about: "Users who match one of these patterns appear in no metric. `*[bot]` leaves out every App.",
+        example: "[\"*[bot]\", \"ci-runner\"]",
+        slot: |config| Slot::Patterns(&mut config.labels.exclude_users),
+    },
+    Key {
+        name: "http.listen",
+        default: Some("127.0.0.1:10270"),
+        flag: Some("--listen"),
+        about: "Address and port of `/metrics`, health and the landing page. Port 0 takes any free port. An address that other \
+                machines reach needs `api.token_file`.",
+        example: "\"[::1]:9000\"",
+        slot: |config| Slot::Address(&mut config.http.listen),
+    },
+    Key {
+        name: "http.allowed_hosts",
+        default: None,
+        flag: None,
+        about: "Names that requests may carry in their Host header, beside localhost, 127.0.0.1, [::1] and the address that \
+                the connection reached.",
+        example: "[\"tidegate.example.com\"]",
+        slot: |config| Slot::Names(&mut config.http.allowed_hosts, host),
+    },
+    Key {
+        name: "api.token_file",
+        default: None,
+        flag: None,
+        about: "File with the bearer token, at least 16 characters, that readers from other machines must send.",
+        example: "\"secrets/api-token\"",
+        slot: |config| Slot::Secret(&mut config.api.token),
+    },
+    Key {
+        name: "state.path",
+        default: Some("tidegate.db"),
+        flag: Some("--state"),
+        about: "The SQLite file that keeps everything. It is made when it is not there.",
+        example: "\"/var/lib/tidegate/state.db\"",
+        slot: |config| Slot::Path(&mut config.state.path, state_path),
+    },
+    Key {
+        name: "log.level",
+        default: Some("info"),
+        flag: None,
+        about: "The least important line that is written to the log. `-v` means debug, `-vv` trace, `--quiet` error.",
+        example: "\"warn\"",
+        slot: |config| Slot::Choice(&mut config.log.level),
+    },
+    Key {
+        name: "log.format",
+        default: Some("auto"),
+        flag: None,
+        about: "How a line of the log is written. `auto` writes text on a terminal and JSON otherwise.",
+        example: "\"json\"",
+        slot: |config| Slot::Choice(&mut config.log.format),
+    },
+];
+
+/// Every key of one organisation's table.
+pub static ORGANISATION_KEYS: &[Key<Organisation>] = &[
+    Key {
+        name: "name",
+        default: None,
+        flag: None,
+        about: "The login of the organisation or user.",
+        example: "\"acme\"",
+        slot: |organisation| Slot::Text(&mut organisation.name, login),
+    },
+    Key {
+        name: "token_file",
+        default: None,
+        flag: None,
+        about: "File with the token that reads this organisation.",
+        example: "\"secrets/acme-token\"",
+        slot: |organisation| Slot::Secret(&mut organisation.identity.token),
+    },
+    Key {
+        name: "app_id",
+        default: None,
+        flag: None,
+        about: "Id of the GitHub App that reads this organisation.",
+        example: "12345",
+        slot: |organisation| {
+            Slot::MaybeNumber(&mut organisation.identity.app_id, 1..=i64::MAX as u64)
+        },
+    },
+    Key {
+        name: "private_key_file",
+        default: None,
+        flag: None,
+        about: "File with the private key (PEM) of that App.",
+        example: "\"secrets/acme.pem\"",
+        slot: |organisation| Slot::Secret(&mut organisation.identity.private_key),
+    },
+    Key {
+        name: "installation_id",
+        default: None,
+        flag: None,
+        about: "The App's installation in this organisation. It is looked up by the organisation's name when it is not given.",
+        example: "678",
+        slot: |organisation| {
+            Slot::MaybeNumber(
+                &mut organisation.identity.installation_id,
+                1..=i64::MAX as u64,
+            )
+        },
+    },
+];
+
+/// The full name of a key of an organisation's table, as `config show` and complaints have it.
+pub(crate) fn of_organisation(organisation: &str, key: &str) -> String {
+    format!(
+        "github.organisations.{}.{key}",
+        organisation.to_ascii_lowercase()
+    )
+}
+
+/// A login of GitHub's: letters, digits and hyphens; managed accounts add an underscore.
+pub(crate) fn login(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !text.is_empty() && text.len() <= 100 && text.chars().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not a login: write the name alone, such as acme"
+    ))
+}
+
+fn api_url(text: &str) -> Result<String, String> {
+    let hint =
+        "write the root of the REST API, such as https://api.github.com or https://HOST/api/v3";
+    let address: http::Uri = text
+        .parse()
+        .map_err(|_unreadable| format!("`{text}` is not an address: {hint}"))?;
+    if !matches!(address.scheme_str(), Some("http" | "https")) {
+        return Err(format!(
+            "`{text}` does not begin with https:// or http://: {hint}"
+        ));
+    }
+    let authority = address
+        .authority()
+        .map_or("", |authority| authority.as_str());
+    if authority.contains('@') {
+        return Err(format!(
+            "an address with a name or password in it is refused: {hint}"
+        ));
+    }
+    if address.query().is_some() || text.contains('#') {
+        return Err(format!("`{text}` has a query or fragment: {hint}"));
+    }
+    if matches!(address.host(), Some("github.com" | "www.github.com")) {
+        return Err(format!(
+            "`{text}` is the web site: the API of github.com is https://api.github.com"
+        ));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let bracketed = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let legal = match bracketed {
+        Some(inside) => inside.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !text.is_empty()
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        }
+    };
+    if legal {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!(
+        "{text:?} is not a host name: write it without scheme, port and path, such as tidegate.example.com"
+    ))
+}
+
+fn state_path(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("an empty path names no file".to_owned());
+    }
+    if text.contains("://") {
+        return Err(format!(
+            "the address of a server: state is kept in an SQLite file, so give a path"
+        ));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,3 @@
+//! The integration tests of the house, in one binary.
+
+mod floors;
