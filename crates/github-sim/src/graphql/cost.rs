@@ -48,10 +48,20 @@ pub(super) fn count(
     operation: &Operation,
     variables: &JsonMap,
 ) -> Result<Cost, TooManyNodes> {
-    let mut count = Count { document, variables, cost: Cost { requests: 0, nodes: 0 } };
+    let mut count = Count {
+        document,
+        variables,
+        cost: Cost {
+            requests: 0,
+            nodes: 0,
+        },
+    };
     count.walk(&[&operation.selection_set], 1)?;
     match count.cost {
-        cost if cost.nodes > NODE_LIMIT => Err(TooManyNodes { connection: None, nodes: cost.nodes }),
+        cost if cost.nodes > NODE_LIMIT => Err(TooManyNodes {
+            connection: None,
+            nodes: cost.nodes,
+        }),
         cost => Ok(cost),
     }
 }
@@ -85,10 +95,16 @@ impl<'a> Count<'a> {
                 continue;
             }
             self.cost.requests = self.cost.requests.saturating_add(parents);
-            let size = self.whole_number(field, "first").or_else(|| self.whole_number(field, "last")).unwrap_or(0);
+            let size = self
+                .whole_number(field, "first")
+                .or_else(|| self.whole_number(field, "last"))
+                .unwrap_or(0);
             let nodes = parents.saturating_mul(size);
             if nodes > NODE_LIMIT {
-                return Err(TooManyNodes { connection: Some(field.name.to_string()), nodes });
+                return Err(TooManyNodes {
+                    connection: Some(field.name.to_string()),
+                    nodes,
+                });
             }
             self.cost.nodes = self.cost.nodes.saturating_add(nodes);
             if nodes > 0 {
@@ -105,9 +121,14 @@ impl<'a> Count<'a> {
             }
             match selected {
                 Selection::Field(field) => {
-                    fields.entry((selection.ty.as_str(), field.response_key().as_str())).or_default().push(field);
+                    fields
+                        .entry((selection.ty.as_str(), field.response_key().as_str()))
+                        .or_default()
+                        .push(field);
                 }
-                Selection::InlineFragment(fragment) => self.collect(&fragment.selection_set, fields),
+                Selection::InlineFragment(fragment) => {
+                    self.collect(&fragment.selection_set, fields)
+                }
                 Selection::FragmentSpread(spread) => {
                     if let Some(fragment) = spread.fragment_def(self.document) {
                         self.collect(&fragment.selection_set, fields);
@@ -120,7 +141,10 @@ impl<'a> Count<'a> {
     /// Whether `@skip` or `@include` leaves a selection out of this request.
     fn is_left_out(&self, selected: &Selection) -> bool {
         let says = |directive: &str| {
-            let condition = selected.directives().get(directive)?.specified_argument_by_name("if")?;
+            let condition = selected
+                .directives()
+                .get(directive)?
+                .specified_argument_by_name("if")?;
             match condition.as_ref() {
                 Value::Boolean(value) => Some(*value),
                 Value::Variable(name) => self.variables.get(name.as_str())?.as_bool(),
@@ -140,3 +164,5 @@ impl<'a> Count<'a> {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -32,10 +32,15 @@ pub(super) struct Described {
 /// The schema, parsed at first use.
 pub(super) fn described() -> &'static Described {
     static DESCRIBED: LazyLock<Described> = LazyLock::new(|| {
-        let schema = Schema::parse_and_validate(SCHEMA_TEXT, "schema.graphql")
-            .unwrap_or_else(|errors| panic!("the simulator's own schema is valid: {}", errors.errors));
+        let schema =
+            Schema::parse_and_validate(SCHEMA_TEXT, "schema.graphql").unwrap_or_else(|errors| {
+                panic!("the simulator's own schema is valid: {}", errors.errors)
+            });
         let implementers = schema.implementers_map();
-        Described { schema, implementers }
+        Described {
+            schema,
+            implementers,
+        }
     });
     &DESCRIBED
 }
@@ -73,7 +78,11 @@ struct Memory {
 impl Memory {
     fn keep(&mut self, text: &str, checked: &Arc<Checked>) {
         let text: Arc<str> = text.into();
-        if self.known.insert(Arc::clone(&text), Arc::clone(checked)).is_none() {
+        if self
+            .known
+            .insert(Arc::clone(&text), Arc::clone(checked))
+            .is_none()
+        {
             self.oldest_first.push_back(text);
         }
         while self.oldest_first.len() > REMEMBERED {

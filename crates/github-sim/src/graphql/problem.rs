@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use apollo_compiler::diagnostic::ToCliReport as _;
 use apollo_compiler::resolvers::FieldError;
 use apollo_compiler::response::GraphQLError;
 use apollo_compiler::validation::DiagnosticList;
@@ -42,17 +41,22 @@ const SEPARATOR: char = '\u{1f}';
 
 /// An error of one field, with GitHub's type.
 pub(super) fn of(kind: Kind, message: impl fmt::Display) -> FieldError {
-    FieldError { message: format!("{}{SEPARATOR}{message}", kind.as_str()) }
+    FieldError {
+        message: format!("{}{SEPARATOR}{message}", kind.as_str()),
+    }
 }
 
-/// A thing that does not exist: `what` as in `Repository with the name 'a/b'`.
+/// A thing that does not exist: `what` as in `a Repository with the name 'a/b'`.
 pub(super) fn not_found(what: impl fmt::Display) -> FieldError {
-    of(Kind::NotFound, format_args!("Could not resolve to a {what}."))
+    of(Kind::NotFound, format_args!("Could not resolve to {what}."))
 }
 
 /// An error that the executor collected, as GitHub writes it.
 pub(super) fn of_field(error: &GraphQLError) -> Value {
-    let message = error.message.strip_prefix("resolver error: ").unwrap_or(&error.message);
+    let message = error
+        .message
+        .strip_prefix("resolver error: ")
+        .unwrap_or(&error.message);
     let (kind, message) = match message.split_once(SEPARATOR) {
         Some((kind, message)) => (Some(kind), message),
         None => (None, message),
@@ -69,15 +73,17 @@ pub(super) fn of_field(error: &GraphQLError) -> Value {
 
 /// The errors of a document that does not fit the schema, or is no document.
 pub(super) fn of_document(errors: &DiagnosticList) -> Vec<Value> {
-    errors.iter().map(|diagnostic| of_diagnostic(&diagnostic.unstable_to_json_compat())).collect()
+    errors
+        .iter()
+        .map(|diagnostic| of_diagnostic(&diagnostic.to_json()))
+        .collect()
 }
 
+/// An unknown field is the one that people meet: GitHub's form has the names in `extensions`. The others keep the
+/// checker's words.
 fn of_diagnostic(error: &GraphQLError) -> Value {
-    // "Cannot query field "x" on type "Y"." is the one that people meet: GitHub's form has names in extensions.
-    let quoted: Vec<&str> = error.message.split('"').collect();
-    match quoted.as_slice() {
-        ["Cannot query field ", field, " on type ", of, ..] => json!({
-            "path": [],
+    match error.message.split('`').collect::<Vec<_>>().as_slice() {
+        ["type ", of, " does not have a field ", field, ..] => json!({
             "extensions": { "code": "undefinedField", "typeName": of, "fieldName": field },
             "locations": error.locations,
             "message": format!("Field '{field}' doesn't exist on type '{of}'"),
@@ -94,7 +100,9 @@ pub(super) fn of_nodes(error: &TooManyNodes) -> Value {
             "By the time this query traverses to the {connection} connection, it is requesting up to {nodes} possible \
              nodes which exceeds the maximum limit of {limit}."
         ),
-        None => format!("This query requests up to {nodes} possible nodes which exceeds the maximum limit of {limit}."),
+        None => format!(
+            "This query requests up to {nodes} possible nodes which exceeds the maximum limit of {limit}."
+        ),
     };
     json!({ "type": "MAX_NODE_LIMIT_EXCEEDED", "message": message })
 }
