@@ -16,3 +16,5 @@ pub mod user_label;
 pub mod aggregate;
 
 pub mod port;
+
+pub mod conformance;

@@ -363,7 +363,8 @@ pub trait Activity: Send + Sync + 'static {
     /// was there has been seen.
     async fn changes(&self, after: Cursor, limit: usize) -> Result<Changes>;
 
-    /// The live events of a repository inside a window, by time, then kind, then id.
+    /// The live events of a repository inside a window, by time, then kind (in the order
+    /// of [`crate::event::Kind::ALL`]), then id.
     async fn events(&self, org: &str, repo: RepoId, window: Window) -> Result<Vec<Event>>;
 }
 

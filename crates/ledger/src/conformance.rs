@@ -1,0 +1,102 @@
+//! What every store must pass, whatever it is made of.
+//!
+//! Each case is a plain async function that opens a fresh, empty store and asserts. [`activity_cases`] and
+//! [`state_cases`] name every case once, so that an adapter's tests can make a test of each with the runtime that they
+//! use, and cannot forget one:
+//!
+//! ```ignore
+//! macro_rules! each { ($($case:ident)*) => { $(
+//!     #[tokio::test]
+//!     async fn $case() { ledger::conformance::activity::$case(&open).await }
+//! )* } }
+//! ledger::activity_cases!(each);
+//! ```
+//!
+//! The cases panic where a store is wrong; nothing of this runs outside of tests.
+
+mod coverage;
+mod events;
+mod feed;
+mod fixture;
+mod repos;
+mod state_cases;
+
+/// The cases of [`crate::port::Activity`].
+pub mod activity {
+    pub use super::coverage::*;
+    pub use super::events::*;
+    pub use super::feed::*;
+    pub use super::fixture::Open;
+    pub use super::repos::*;
+}
+
+/// The cases of [`crate::port::State`].
+pub mod state {
+    pub use super::state_cases::*;
+}
+
+/// Calls a macro with the name of every function in [`conformance::activity`](crate::conformance::activity).
+#[macro_export]
+macro_rules! activity_cases {
+    ($each:ident) => {
+        $each! {
+            each_leader_has_a_higher_term_than_the_one_before
+            a_stale_term_is_refused_and_changes_nothing
+
+            recording_twice_changes_nothing
+            overlapping_batches_in_any_order_make_the_same_store
+            every_fact_comes_back_as_it_was_recorded
+            facts_of_two_kinds_or_repositories_may_share_an_id
+            a_retracted_commit_is_not_live_and_can_return
+            what_one_call_retracts_and_brings_is_live
+            retracting_what_is_not_known_does_nothing
+            a_newer_version_amends_a_review_and_an_older_one_does_not
+            events_outside_of_what_is_tracked_are_ignored
+            the_events_of_a_window_come_in_order_and_without_its_end
+            a_large_batch_is_one_step
+
+            a_proof_covers_its_window_and_nothing_else
+            a_frontier_never_moves_back
+            a_miss_is_a_gap_until_it_is_read
+            a_confirmation_moves_the_frontier_and_heals_no_older_gap
+            a_confirmation_claims_nothing_that_was_never_read
+            nothing_is_claimed_beyond_now
+            what_is_unavailable_is_so_until_it_is_read_or_confirmed
+            the_count_of_open_items_stays_until_another_is_told
+            events_without_a_proof_cover_nothing
+
+            a_renamed_repository_keeps_everything
+            a_repository_that_is_not_listed_is_kept_and_comes_back
+            a_repository_moves_from_one_organisation_to_another
+            a_stream_that_is_enabled_later_is_tracked_from_then
+            organisations_do_not_affect_one_another
+            cycles_are_folded_into_their_organisation
+
+            the_feed_tells_of_every_change_once_and_in_order
+            the_feed_is_the_same_in_pieces_of_any_size
+            the_events_of_one_call_stand_in_the_feed_by_time
+            an_amended_event_is_recorded_once_for_every_reader
+            a_review_keeps_its_first_state_in_the_feed
+            the_feed_misses_nothing_under_concurrent_writers
+            the_feed_tells_of_repositories_and_organisations
+        }
+    };
+}
+
+/// Calls a macro with the name of every function in [`conformance::state`](crate::conformance::state).
+#[macro_export]
+macro_rules! state_cases {
+    ($each:ident) => {
+        $each! {
+            a_kept_answer_comes_back_as_it_was
+            a_newer_answer_takes_the_place_of_the_older_one
+            answers_are_not_shared_between_credentials
+            kept_answers_are_bounded_and_the_oldest_go_first
+        }
+    };
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! The suite passes on a store in plain maps, so what it asks for can be done.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use super::model::{Answers, Model};
+use crate::port::{Activity, State};
+
+/// Runs a future that never waits for anything.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            return output;
+        }
+    }
+}
+
+macro_rules! activity {
+    ($($case:ident)*) => { $(
+        #[test]
+        fn $case() {
+            run(super::activity::$case(&|| Arc::new(Model::default()) as Arc<dyn Activity>));
+        }
+    )* };
+}
+crate::activity_cases!(activity);
+
+macro_rules! state {
+    ($($case:ident)*) => { $(
+        #[test]
+        fn $case() {
+            run(super::state::$case(&|bound| Arc::new(Answers(bound, Mutex::default())) as Arc<dyn State>));
+        }
+    )* };
+}
+crate::state_cases!(state);
+
+#[test]
+fn every_case_is_named_where_adapters_look_for_it() {
+    let sources = [
+        include_str!("coverage.rs"),
+        include_str!("events.rs"),
+        include_str!("feed.rs"),
+        include_str!("repos.rs"),
+    ];
+    let written = sources
+        .iter()
+        .flat_map(|source| source.lines())
+        .filter_map(|line| {
+            line.strip_prefix("pub async fn ")
+                .and_then(|rest| rest.split_once('('))
+                .map(|(name, _)| name)
+        });
+    macro_rules! names {
+        ($($case:ident)*) => { [$(stringify!($case)),*] };
+    }
+    let mut named = crate::activity_cases!(names).to_vec();
+    let mut written: Vec<&str> = written.collect();
+    named.sort_unstable();
+    written.sort_unstable();
+    assert_eq!(written, named);
+}
