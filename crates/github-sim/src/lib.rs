@@ -77,7 +77,6 @@ pub(crate) struct Shared {
     pub(crate) clock: SimClock,
     world: Mutex<World>,
     replica: Mutex<Option<World>>,
-    #[expect(dead_code, reason = "the faces read it")]
     pub(crate) faces: service::State,
 }
 

@@ -1,0 +1,161 @@
+//! The App, its installations and their tokens: the routes that want the App's own JWT.
+
+use serde_json::{Value, json};
+
+use super::page::Page;
+use super::reply::Reply;
+use super::{Routed, Scene, WEB, time};
+use crate::auth::Viewer;
+use crate::auth::app::client_id;
+use crate::world::{Account, AccountKind};
+
+const SLUG: &str = "tidegate-sim";
+
+impl<'a> Scene<'a> {
+    /// `GET /app`
+    pub(super) fn app(&self) -> Routed {
+        self.as_app("/app")?;
+        let id = self.credentials.app_id();
+        let owner = self
+            .owners()
+            .next()
+            .map_or(Value::Null, |owner| self.simple(owner));
+        let body = json!({
+            "id": id,
+            "slug": SLUG,
+            "node_id": crate::world::node::of("A", id),
+            "client_id": client_id(id),
+            "owner": owner,
+            "name": "Tidegate Sim",
+            "description": "",
+            "external_url": "https://example.com",
+            "html_url": format!("{WEB}/apps/{SLUG}"),
+            "created_at": "2020-01-01T00:00:00Z",
+            "updated_at": "2020-01-01T00:00:00Z",
+            "permissions": permissions(),
+            "events": [],
+            "installations_count": self.owners().count(),
+        });
+        Ok(Reply::ok(body).at("/app", None))
+    }
+
+    /// `GET /app/installations`
+    pub(super) fn installations(&self) -> Routed {
+        let endpoint = "/app/installations";
+        self.as_app(endpoint)?;
+        let owners: Vec<&Account> = self.owners().collect();
+        let reply = Page::of(self.call).answer(self.call, endpoint, &owners, |owner| {
+            self.show_installation(owner)
+        });
+        Ok(reply.at(endpoint, None))
+    }
+
+    /// `GET /app/installations/{installation_id}`
+    pub(super) fn installation(&self, id: &str) -> Routed {
+        let endpoint = "/app/installations/{installation_id}";
+        self.as_app(endpoint)?;
+        let owner = self
+            .installed_on(id)
+            .ok_or_else(|| Reply::not_found().at(endpoint, None))?;
+        Ok(Reply::ok(self.show_installation(owner)).at(endpoint, None))
+    }
+
+    /// `GET /orgs/{org}/installation` and its likes
+    pub(super) fn installation_on(
+        &self,
+        account: Option<&Account>,
+        endpoint: &'static str,
+    ) -> Routed {
+        self.as_app(endpoint)?;
+        let id = account.map(|account| self.credentials.installation_of(account.id).to_string());
+        let owner = id
+            .and_then(|id| self.installed_on(&id))
+            .ok_or_else(|| Reply::not_found().at(endpoint, None))?;
+        Ok(Reply::ok(self.show_installation(owner)).at(endpoint, None))
+    }
+
+    /// `POST /app/installations/{installation_id}/access_tokens`
+    pub(super) fn access_token(&self, id: &str) -> Routed {
+        let endpoint = "/app/installations/{installation_id}/access_tokens";
+        self.as_app(endpoint)?;
+        let owner = self
+            .installed_on(id)
+            .ok_or_else(|| Reply::not_found().at(endpoint, None))?;
+        let installation = self.credentials.installation_of(owner.id);
+        if self.credentials.is_suspended(installation) {
+            return Err(
+                Reply::error(403, "This installation has been suspended").at(endpoint, None)
+            );
+        }
+        let (token, expires_at) = self.credentials.mint(installation, self.now);
+        let body = json!({
+            "token": token,
+            "expires_at": time(expires_at),
+            "permissions": permissions(),
+            "repository_selection": "all",
+        });
+        Ok(Reply::json(201, body).at(endpoint, None))
+    }
+
+    /// Observed: without a JWT of an App these routes say that they could not decode one.
+    fn as_app(&self, endpoint: &'static str) -> Result<(), Reply> {
+        match self.viewer {
+            Viewer::App => Ok(()),
+            Viewer::Anonymous | Viewer::User { .. } | Viewer::Installation { .. } => {
+                Err(Reply::error(401, "A JSON web token could not be decoded").at(endpoint, None))
+            }
+        }
+    }
+
+    /// Every account that owns repositories has the App installed, unless it was removed there.
+    fn owners(&self) -> impl Iterator<Item = &'a Account> {
+        self.world.accounts().filter(|account| {
+            let id = self.credentials.installation_of(account.id);
+            self.is_owner(account) && self.credentials.owner_of(id, self.world).is_some()
+        })
+    }
+
+    fn is_owner(&self, account: &Account) -> bool {
+        account.kind == AccountKind::Organization
+            || self.world.repos().any(|repo| repo.owner == account.id)
+    }
+
+    fn installed_on(&self, id: &str) -> Option<&'a Account> {
+        let owner = self.credentials.owner_of(id.parse().ok()?, self.world)?;
+        self.world
+            .account(owner)
+            .filter(|account| self.is_owner(account))
+    }
+
+    fn show_installation(&self, owner: &Account) -> Value {
+        let id = self.credentials.installation_of(owner.id);
+        let suspended = self.credentials.is_suspended(id);
+        json!({
+            "id": id,
+            "client_id": client_id(self.credentials.app_id()),
+            "account": self.simple(owner),
+            "repository_selection": "all",
+            "access_tokens_url": format!("{}/app/installations/{id}/access_tokens", self.call.base),
+            "repositories_url": format!("{}/installation/repositories", self.call.base),
+            "html_url": format!("{WEB}/organizations/{}/settings/installations/{id}", owner.login),
+            "app_id": self.credentials.app_id(),
+            "app_slug": SLUG,
+            "target_id": owner.id,
+            "target_type": owner.type_name(),
+            "permissions": permissions(),
+            "events": [],
+            "created_at": time(owner.created_at),
+            "updated_at": time(owner.created_at),
+            "single_file_name": null,
+            "has_multiple_single_files": false,
+            "single_file_paths": [],
+            "suspended_by": if suspended { self.simple(owner) } else { Value::Null },
+            "suspended_at": if suspended { json!(time(owner.created_at)) } else { Value::Null },
+        })
+    }
+}
+
+/// What the App may do on every account.
+fn permissions() -> Value {
+    json!({"contents": "read", "issues": "read", "metadata": "read", "pull_requests": "read", "checks": "write"})
+}
