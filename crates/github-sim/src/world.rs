@@ -94,6 +94,11 @@ impl World {
         self.now
     }
 
+    /// Sets the time, backwards as well, for whoever writes down a past.
+    pub(crate) fn at(&mut self, at: Timestamp) {
+        self.now = at;
+    }
+
     /// Every account, by id.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values().map(Arc::as_ref)

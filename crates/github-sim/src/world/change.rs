@@ -20,6 +20,7 @@ use super::{Repo, RepoId, World};
 use crate::world::oid::Oid;
 
 pub use pull::NewPull;
+pub(crate) use pull::PastPull;
 pub use push::NewCommit;
 
 /// The last id given in each number space.

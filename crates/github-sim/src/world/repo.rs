@@ -98,6 +98,11 @@ impl Repo {
         self.histories.of(&self.graph, head)
     }
 
+    /// Keeps a history that is known, so that it need not be walked.
+    pub(crate) fn keep_history(&self, head: Oid, history: History) {
+        self.histories.keep(head, history);
+    }
+
     /// The history of the default branch; empty for an empty repository.
     pub fn default_history(&self) -> Arc<History> {
         self.head()

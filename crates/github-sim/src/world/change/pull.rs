@@ -60,7 +60,73 @@ impl NewPull {
     }
 }
 
+/// A pull request that was merged before anybody looked.
+#[derive(Debug)]
+pub(crate) struct PastPull {
+    pub(crate) number: u64,
+    pub(crate) title: String,
+    pub(crate) author: Option<AccountId>,
+    pub(crate) head: String,
+    pub(crate) head_oid: Oid,
+    pub(crate) base_oid: Oid,
+    /// Its own commits, oldest first.
+    pub(crate) commits: Vec<Oid>,
+    pub(crate) merged_at: Timestamp,
+    pub(crate) merged_by: Option<AccountId>,
+    pub(crate) merge: Oid,
+}
+
 impl World {
+    /// Puts down a pull request that was opened now and will have been merged; its branch is gone.
+    pub(crate) fn record_pull(&mut self, repo: RepoId, past: PastPull) {
+        let (id, issue, now) = (
+            next(&mut self.ids.pull),
+            next(&mut self.ids.issue),
+            self.stamp(),
+        );
+        let repo = self.repo_mut(repo);
+        repo.next_number = repo.next_number.max(past.number + 1);
+        let (additions, deletions, changed_files) = repo.size_of(&past.commits);
+        let pull = Pull {
+            id,
+            issue: Issue::open(issue, past.number, past.title, past.author, now),
+            draft: false,
+            base: repo.default_branch.clone(),
+            base_oid: past.base_oid,
+            head: past.head,
+            head_oid: past.head_oid,
+            commits: past.commits,
+            additions,
+            deletions,
+            changed_files,
+            merged: Some(Merge {
+                at: past.merged_at,
+                by: past.merged_by,
+                commit: past.merge,
+            }),
+        };
+        repo.pulls.insert(past.number, pull);
+    }
+
+    /// Ends what [`World::record_pull`] began, now.
+    pub(crate) fn record_merge(&mut self, repo: RepoId, number: u64) {
+        let merge = self
+            .existing(repo)
+            .pulls
+            .get(&number)
+            .and_then(|pull| pull.merged.clone());
+        let merge = merge.expect("a recorded pull is merged");
+        self.happen(
+            repo,
+            number,
+            merge.by,
+            Happening::Merged {
+                commit: merge.commit,
+            },
+        );
+        self.happen(repo, number, merge.by, Happening::Closed);
+    }
+
     /// Opens a pull request and returns its number.
     ///
     /// # Panics
