@@ -97,6 +97,6 @@ macro_rules! state_cases {
 }
 
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
