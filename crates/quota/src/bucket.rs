@@ -1,0 +1,251 @@
+//! Decides what is known of one bucket: GitHub's answers are folded in whatever order they come, and requests in flight
+//! count as used. Says nothing about whether a request may go.
+//!
+//! Answers overtake each other, so that within a window `used` only grows; that a window is another one is told by its
+//! reset. All times here are GitHub's.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::observation::Observation;
+use crate::time::{HOUR, SECOND, after, between};
+
+/// Resets this close belong to one window: GitHub's differ by about a second between answers.
+const SAME_WINDOW: Duration = Duration::from_secs(5);
+/// How long after its stated reset a bucket is taken for full again, for the same reason.
+pub(crate) const GRACE: Duration = SECOND;
+/// No window of GitHub's is longer. A reset beyond it is the error of a clock and is not waited for.
+pub(crate) const LONGEST_WINDOW: Duration = HOUR;
+/// The limit of those who are nobody. A 401 shows it to anybody.
+const ANONYMOUS: u64 = 60;
+
+/// Our knowledge of one resource of one credential.
+#[derive(Clone, Debug, Default)]
+pub struct Bucket {
+    window: Option<Window>,
+    /// Cost of requests that were sent and not answered.
+    in_flight: u64,
+    /// Cost of requests whose answer said nothing; the next answer that does includes them.
+    unseen: u64,
+    /// Whether any answer came at all.
+    answered: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Window {
+    used: u64,
+    limit: u64,
+    /// Of the reading that `limit` is from: the one that had seen most, and of those the latest.
+    limit_from: (u64, Option<Timestamp>, u64),
+    /// As GitHub states it; the latest of those that belong together.
+    reset: Option<Timestamp>,
+    first_seen: Timestamp,
+}
+
+/// The numbers of one answer.
+struct Reading {
+    limit: u64,
+    used: u64,
+    reset: Option<Timestamp>,
+    date: Option<Timestamp>,
+}
+
+/// What can be said of a bucket at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No answer has come yet.
+    Unknown {
+        /// Cost of requests that will tell.
+        in_flight: u64,
+    },
+    /// Answers come without limits, as from a GitHub Enterprise Server that has none.
+    Unlimited,
+    /// Numbers are known.
+    Known(Level),
+}
+
+/// The numbers of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Requests or points of a window.
+    pub limit: u64,
+    /// Used by everybody who shares the credential, as far as answers say.
+    pub used: u64,
+    /// On top: our own requests that are not answered.
+    pub in_flight: u64,
+    /// The reset that GitHub states; none if it never did, or has passed.
+    pub reset: Option<Timestamp>,
+    /// When the bucket is full again beyond doubt: a second after the reset.
+    pub full_at: Option<Timestamp>,
+}
+
+impl Level {
+    /// Used and in flight.
+    pub fn spent(&self) -> u64 {
+        self.used.saturating_add(self.in_flight)
+    }
+
+    /// What is left once everything in flight is paid.
+    pub fn remaining(&self) -> u64 {
+        self.limit.saturating_sub(self.spent())
+    }
+}
+
+impl Bucket {
+    /// Folds one answer in. `now` is GitHub's.
+    pub fn observe(&mut self, seen: &Observation, now: Timestamp) {
+        self.answered = true;
+        let Some(reading) = self.reading(seen) else {
+            return;
+        };
+        match &mut self.window {
+            Some(window) if window.is_for_somebody() && reading.is_for_nobody() => return,
+            Some(window) if window.is_for_nobody() && !reading.is_for_nobody() => {
+                *window = Window::open(&reading, now)
+            }
+            Some(window) => match window.place(&reading, now) {
+                Place::Same => window.merge(&reading),
+                Place::Later => *window = Window::open(&reading, now),
+                Place::Earlier => return,
+            },
+            none => *none = Some(Window::open(&reading, now)),
+        }
+        self.unseen = 0;
+    }
+
+    /// A request leaves.
+    pub fn reserve(&mut self, cost: u64) {
+        self.in_flight = self.in_flight.saturating_add(cost);
+    }
+
+    /// A request is no longer in flight; what it cost is told by its answer, or was nothing.
+    pub fn release(&mut self, cost: u64) {
+        self.in_flight = self.in_flight.saturating_sub(cost);
+    }
+
+    /// A request has cost something that no header told.
+    pub fn spend_unseen(&mut self, cost: u64) {
+        self.unseen = self.unseen.saturating_add(cost);
+    }
+
+    /// What is known at `now`, which is GitHub's.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let in_flight = self.in_flight;
+        let Some(window) = &self.window else {
+            return if self.answered {
+                Standing::Unlimited
+            } else {
+                Standing::Unknown { in_flight }
+            };
+        };
+        let limit = window.limit;
+        match window.full_at() {
+            // Old enterprise servers answer 0 of 0 where they have no limit.
+            _ if limit == 0 => Standing::Unlimited,
+            Some(full_at) if full_at <= now => Standing::Known(Level {
+                limit,
+                used: 0,
+                in_flight,
+                reset: None,
+                full_at: None,
+            }),
+            full_at => {
+                let used = window.used.saturating_add(self.unseen);
+                Standing::Known(Level {
+                    limit,
+                    used,
+                    in_flight,
+                    reset: window.reset,
+                    full_at,
+                })
+            }
+        }
+    }
+
+    /// The numbers of an answer, as far as they make sense together.
+    fn reading(&self, seen: &Observation) -> Option<Reading> {
+        let limit = seen
+            .limit
+            .or_else(|| self.window.as_ref().map(|window| window.limit))?;
+        let derived = seen
+            .remaining
+            .map(|remaining| limit.saturating_sub(remaining));
+        // Where the two disagree, the cautious one is believed.
+        let used = seen.used.max(derived)?;
+        Some(Reading {
+            limit,
+            used,
+            reset: seen.reset,
+            date: seen.date,
+        })
+    }
+}
+
+/// Which window a reading is of, seen from the one that is known.
+enum Place {
+    Earlier,
+    Same,
+    Later,
+}
+
+impl Window {
+    fn open(reading: &Reading, now: Timestamp) -> Window {
+        let limit_from = (reading.used, reading.date, reading.limit);
+        Window {
+            used: reading.used,
+            limit: reading.limit,
+            limit_from,
+            reset: reading.reset,
+            first_seen: now,
+        }
+    }
+
+    fn place(&self, reading: &Reading, now: Timestamp) -> Place {
+        let (Some(ours), Some(theirs)) = (self.reset, reading.reset) else {
+            return Place::Same;
+        };
+        if between(ours, theirs) > SAME_WINDOW {
+            return Place::Later;
+        }
+        if between(theirs, ours) > SAME_WINDOW {
+            return Place::Earlier;
+        }
+        // We took it for passed, and GitHub is still in it.
+        let revived =
+            self.full_at().is_some_and(|full_at| full_at <= now) && after(theirs, GRACE) > now;
+        if revived { Place::Later } else { Place::Same }
+    }
+
+    fn merge(&mut self, reading: &Reading) {
+        self.used = self.used.max(reading.used);
+        self.reset = self.reset.max(reading.reset);
+        let from = (reading.used, reading.date, reading.limit);
+        if from > self.limit_from {
+            self.limit_from = from;
+            self.limit = reading.limit;
+        }
+    }
+
+    fn full_at(&self) -> Option<Timestamp> {
+        let reset = self.reset?.min(after(self.first_seen, LONGEST_WINDOW));
+        Some(after(reset, GRACE))
+    }
+
+    fn is_for_nobody(&self) -> bool {
+        self.limit == ANONYMOUS
+    }
+
+    fn is_for_somebody(&self) -> bool {
+        self.limit > ANONYMOUS
+    }
+}
+
+impl Reading {
+    fn is_for_nobody(&self) -> bool {
+        self.limit == ANONYMOUS
+    }
+}
+
+#[cfg(test)]
+mod tests;

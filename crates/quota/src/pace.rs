@@ -1,0 +1,175 @@
+//! May the next request of a lane go now, and if not, until when does it wait and why?
+//!
+//! Four questions, asked in this order. The first that says *wait* decides; if none does, the request goes.
+//!
+//! 1. **Is the credential closed?** After any limit answer nothing is sent until the stated time. → [`Blocked`]
+//! 2. **Is there enough?** Once the request is paid, what the lanes before it may still need has to be left.
+//!    → [`Reserve`], or [`Blocked`] for the lanes that may spend all there is
+//! 3. **Is it due?** Work without a bound of its own is spread by a policy; scrapes and all before them are not.
+//!    → [`Pacing`]
+//! 4. **Is there room under the secondary limits?** → [`Secondary`]
+//!
+//! The last one comes last so that a lane that waits for room is one that would otherwise go: the gate then holds the room
+//! for it. An answer is a plan, not a promise: it holds until the next observation, after which the questions are asked
+//! again. No answer lies beyond the reset of the bucket, or the end of the block, by more than the second that GitHub's own
+//! resets are apart.
+//!
+//! Absent on purpose: queues and turns (the gate has them), and clocks (time is an argument, and so is what it means).
+//!
+//! [`Blocked`]: WaitReason::Blocked
+//! [`Reserve`]: WaitReason::Reserve
+//! [`Pacing`]: WaitReason::Pacing
+//! [`Secondary`]: WaitReason::Secondary
+
+use jiff::Timestamp;
+
+use crate::ask::Ask;
+use crate::bucket::{Level, Standing};
+use crate::lane::Lane;
+use crate::policy::Pacer;
+use crate::reserve;
+use crate::secondary::Ledger;
+
+/// Whether a request may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Now.
+    Go,
+    /// Later.
+    Wait(Wait),
+}
+
+/// Until when, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// When to ask again, by the caller's clock. `None`: when a request in flight has been answered, not before.
+    pub until: Option<Timestamp>,
+    /// What it waits for.
+    pub reason: WaitReason,
+}
+
+/// What a request waits for, in the words of metrics and command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WaitReason {
+    /// Its turn in the spread of the window.
+    Pacing,
+    /// The reset, because what is left is for the lanes before it.
+    Reserve,
+    /// Room under the secondary limits.
+    Secondary,
+    /// The end of a block, or the reset where nothing is left at all.
+    Blocked,
+}
+
+impl WaitReason {
+    /// Every reason.
+    pub const ALL: [WaitReason; 4] = [
+        WaitReason::Pacing,
+        WaitReason::Reserve,
+        WaitReason::Secondary,
+        WaitReason::Blocked,
+    ];
+
+    /// The name in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            WaitReason::Pacing => "pacing",
+            WaitReason::Reserve => "reserve",
+            WaitReason::Secondary => "secondary",
+            WaitReason::Blocked => "blocked",
+        }
+    }
+
+    const fn until(self, until: Option<Timestamp>) -> Wait {
+        Wait {
+            until,
+            reason: self,
+        }
+    }
+}
+
+/// What is known at the moment of a decision, all of it by the caller's clock.
+pub(crate) struct Known<'a> {
+    pub(crate) closed_until: Option<Timestamp>,
+    pub(crate) standing: Standing,
+    pub(crate) pacer: &'a Pacer,
+    pub(crate) ledger: &'a Ledger,
+    /// As configured; what it means for a bucket depends on its limit.
+    pub(crate) reserve: u64,
+}
+
+/// Decides for the next request of a lane.
+pub(crate) fn decide(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Decision {
+    is_closed(known)
+        .or_else(|| is_too_little(lane, ask, known))
+        .or_else(|| is_early(lane, ask, known, now))
+        .or_else(|| known.ledger.is_full(lane, ask, now))
+        .map_or(Decision::Go, Decision::Wait)
+}
+
+fn is_closed(known: &Known<'_>) -> Option<Wait> {
+    known
+        .closed_until
+        .map(|until| WaitReason::Blocked.until(Some(until)))
+}
+
+/// Whether paying for the request would cut into what is left to the lanes before it.
+fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>) -> Option<Wait> {
+    let Standing::Known(level) = known.standing else {
+        return None;
+    };
+    let floor = reserve::floor(lane, known.reserve, level.limit);
+    if ask.cost == 0 || level.remaining() >= floor.saturating_add(payable(ask.cost, &level, floor))
+    {
+        return None;
+    }
+    // Without a reset to wait for, one request at a time finds out.
+    if level.full_at.is_none() && level.in_flight == 0 {
+        return None;
+    }
+    let reason = if lane.keeps_reserve() {
+        WaitReason::Reserve
+    } else {
+        WaitReason::Blocked
+    };
+    Some(reason.until(level.full_at))
+}
+
+/// What a cost counts for. One that is dearer than a whole window allows would wait for ever; it goes while at least half of
+/// what the lane may spend is left, and cuts into the reserve rather than never going at all.
+fn payable(cost: u64, level: &Level, floor: u64) -> u64 {
+    let headroom = level.limit.saturating_sub(floor);
+    if cost > headroom {
+        headroom.div_ceil(2)
+    } else {
+        cost
+    }
+}
+
+/// Whether the policy has the request wait for its turn.
+fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<Wait> {
+    let level = match known.standing {
+        _ if ask.cost == 0 => return None,
+        Standing::Unlimited => return None,
+        // Before the first answer, one request finds out what there is; all but urgent work waits for it.
+        Standing::Unknown { in_flight } if in_flight > 0 && lane.keeps_reserve() => {
+            return Some(WaitReason::Pacing.until(None));
+        }
+        Standing::Unknown { .. } => return None,
+        Standing::Known(level) => level,
+    };
+    if !lane.is_spread() {
+        return None;
+    }
+    // A new window that no answer has shown yet: the first request of it finds out where it ends.
+    if level.full_at.is_none() && level.in_flight > 0 {
+        return Some(WaitReason::Pacing.until(None));
+    }
+    let slot = known
+        .pacer
+        .slot(&level, reserve::floor(lane, known.reserve, level.limit))?;
+    (slot > now).then(|| WaitReason::Pacing.until(Some(slot)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! Decides whether there is room under GitHub's secondary limits, whose state cannot be asked: one ledger per credential
+//! counts what every lane sends. A fifth of each budget stays free for live work.
+//!
+//! Each constant is from GitHub's [table of secondary limits][table]. GitHub counts some of them per endpoint; the ledger
+//! counts all endpoints together, which errs on the careful side. After an incident all budgets are halved, come back
+//! slowly, and until then requests keep their distance instead of going in bursts.
+//!
+//! [table]: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+
+mod rate;
+mod sliding;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ask::Ask;
+use crate::lane::Lane;
+use crate::pace::{Wait, WaitReason};
+use crate::time::{HOUR, MINUTE, after};
+use rate::Rate;
+use sliding::{Room, Sliding};
+
+/// "No more than 100 concurrent requests are allowed", REST and GraphQL together.
+const IN_FLIGHT: u64 = 100;
+/// Of those, what all lanes after live may take together.
+const IN_FLIGHT_NOT_LIVE: u64 = 50;
+/// "No more than 900 points per minute are allowed for REST API endpoints".
+const REST_POINTS: u64 = 900;
+/// "no more than 2,000 points per minute are allowed for the GraphQL API endpoint".
+const GRAPHQL_POINTS: u64 = 2000;
+/// "no more than 80 content-generating requests per minute".
+const CONTENT_PER_MINUTE: u64 = 80;
+/// "no more than 500 content-generating requests per hour".
+const CONTENT_PER_HOUR: u64 = 500;
+/// "No more than 90 seconds of CPU time per 60 seconds of real time is allowed", in milliseconds.
+const BUSY: u64 = 90_000;
+/// "No more than 60 seconds of this CPU time may be for the GraphQL API."
+const GRAPHQL_BUSY: u64 = 60_000;
+/// GitHub ends the work on a request after ten seconds; what takes longer is the network.
+const LONGEST_WORK: Duration = Duration::from_secs(10);
+/// Hundredths of each budget that the lanes after live may use.
+const SHARE_NOT_LIVE: f64 = 0.8;
+
+/// What one credential has sent lately.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    rest: Api,
+    graphql: Api,
+    content_minute: Sliding,
+    content_hour: Sliding,
+    live_in_flight: u64,
+    later_in_flight: u64,
+    rate: Rate,
+    /// While the rate recovers: when the next request that is not live may go.
+    spaced_until: Option<Timestamp>,
+}
+
+/// One of GitHub's two interfaces, each with points of its own.
+#[derive(Clone, Debug)]
+struct Api {
+    points_per_minute: u64,
+    points: Sliding,
+    /// Milliseconds that GitHub worked, by the time that its answers took.
+    busy: Sliding,
+    in_flight: u64,
+    /// Milliseconds that an answer takes, in the long run.
+    usual: f64,
+}
+
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger {
+            rest: Api::new(REST_POINTS),
+            graphql: Api::new(GRAPHQL_POINTS),
+            content_minute: Sliding::new(MINUTE),
+            content_hour: Sliding::new(HOUR),
+            live_in_flight: 0,
+            later_in_flight: 0,
+            rate: Rate::default(),
+            spaced_until: None,
+        }
+    }
+}
+
+impl Ledger {
+    /// Whether a request of `lane` has to wait for room.
+    pub fn is_full(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Option<Wait> {
+        let rooms = [
+            self.place(lane, now),
+            self.points(lane, ask, now),
+            self.content(lane, ask, now),
+            self.work(lane, ask, now),
+            self.distance(lane, now),
+        ];
+        let wait = |until| {
+            Some(Wait {
+                until,
+                reason: WaitReason::Secondary,
+            })
+        };
+        match rooms.into_iter().max().unwrap_or(Room::Now) {
+            Room::Now => None,
+            Room::At(until) => wait(Some(until)),
+            Room::WhenAnswered => wait(None),
+        }
+    }
+
+    /// A request leaves.
+    pub fn sent(&mut self, lane: Lane, ask: &Ask, now: Timestamp) {
+        let spacing = self.spacing(ask, now);
+        self.spaced_until = spacing.map(|spacing| after(now, spacing));
+        let api = self.api_mut(ask);
+        api.points.add(ask.points, now);
+        api.in_flight += 1;
+        if ask.is_content() {
+            self.content_minute.add(1, now);
+            self.content_hour.add(1, now);
+        }
+        *self.places(lane) += 1;
+    }
+
+    /// A request is no longer in flight; `took` is how long its answer took, where one came.
+    pub fn ended(&mut self, lane: Lane, ask: &Ask, took: Option<Duration>, now: Timestamp) {
+        let places = self.places(lane);
+        *places = places.saturating_sub(1);
+        let api = self.api_mut(ask);
+        api.in_flight = api.in_flight.saturating_sub(1);
+        if let Some(took) = took {
+            let millis = took.min(LONGEST_WORK).as_millis();
+            api.busy.add(u64::try_from(millis).unwrap_or(u64::MAX), now);
+            api.usual += (millis as f64 - api.usual) * 0.2;
+        }
+    }
+
+    /// A limit was met: half the rate once the credential reopens.
+    pub fn incident(&mut self, reopens: Timestamp, now: Timestamp) {
+        self.rate.halve(reopens, now);
+    }
+
+    /// The part of each budget that is in use: 1, and less after an incident.
+    pub fn rate(&self, now: Timestamp) -> f64 {
+        self.rate.at(now)
+    }
+
+    /// Requests that are not answered.
+    pub fn in_flight(&self) -> u64 {
+        self.live_in_flight + self.later_in_flight
+    }
+
+    fn place(&self, lane: Lane, now: Timestamp) -> Room {
+        let all = self.in_flight();
+        let is_free = match lane {
+            Lane::Live => all < self.budget(IN_FLIGHT, 1.0, now),
+            _ => {
+                all < self.budget(IN_FLIGHT, SHARE_NOT_LIVE, now)
+                    && self.later_in_flight < self.budget(IN_FLIGHT_NOT_LIVE, 1.0, now)
+            }
+        };
+        // A place that nobody holds is always free: there is no answer to wait for.
+        if is_free || all == 0 {
+            Room::Now
+        } else {
+            Room::WhenAnswered
+        }
+    }
+
+    fn points(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Room {
+        let api = self.api(ask);
+        api.points.room(
+            ask.points,
+            self.budget(api.points_per_minute, share(lane), now),
+            now,
+        )
+    }
+
+    fn content(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Room {
+        if !ask.is_content() {
+            return Room::Now;
+        }
+        let minute =
+            self.content_minute
+                .room(1, self.budget(CONTENT_PER_MINUTE, share(lane), now), now);
+        minute.max(
+            self.content_hour
+                .room(1, self.budget(CONTENT_PER_HOUR, share(lane), now), now),
+        )
+    }
+
+    /// Room for the work that the answer will make. It is an estimate, so it never delays live work: what the other lanes
+    /// leave free is for that.
+    fn work(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Room {
+        if lane == Lane::Live {
+            return Room::Now;
+        }
+        let next = self.api(ask).usual;
+        let graphql = match ask.resource.is_graphql() {
+            true => {
+                let budget = self.budget(GRAPHQL_BUSY, SHARE_NOT_LIVE, now);
+                self.graphql
+                    .busy
+                    .room(millis(self.graphql.under_way() + next), budget, now)
+            }
+            false => Room::Now,
+        };
+        // Both interfaces draw on the whole; each window is asked as if the other had no room to give back.
+        let budget = self.budget(BUSY, SHARE_NOT_LIVE, now);
+        let expected = millis(self.rest.under_way() + self.graphql.under_way() + next);
+        let (rest_busy, graphql_busy) = (self.rest.busy.sum(now), self.graphql.busy.sum(now));
+        let rest = match rest_busy + graphql_busy + expected <= budget {
+            true => Room::Now,
+            false => {
+                let rest = self.rest.busy.room(expected + graphql_busy, budget, now);
+                rest.min(self.graphql.busy.room(expected + rest_busy, budget, now))
+            }
+        };
+        match graphql.max(rest) {
+            Room::WhenAnswered if self.in_flight() == 0 => Room::Now,
+            room => room,
+        }
+    }
+
+    fn distance(&self, lane: Lane, now: Timestamp) -> Room {
+        match self.spaced_until {
+            Some(until) if lane != Lane::Live && until > now && !self.rate.is_whole(now) => {
+                Room::At(until)
+            }
+            _ => Room::Now,
+        }
+    }
+
+    /// How far the next request stays behind this one while the rate recovers.
+    fn spacing(&self, ask: &Ask, now: Timestamp) -> Option<Duration> {
+        if self.rate.is_whole(now) {
+            return None;
+        }
+        let budget = self.budget(self.api(ask).points_per_minute, SHARE_NOT_LIVE, now);
+        Some(MINUTE.mul_f64(ask.points as f64 / budget as f64))
+    }
+
+    /// A part of a limit at the rate of the moment; never nothing.
+    fn budget(&self, limit: u64, share: f64, now: Timestamp) -> u64 {
+        ((limit as f64 * share * self.rate.at(now)) as u64).max(1)
+    }
+
+    fn api(&self, ask: &Ask) -> &Api {
+        if ask.resource.is_graphql() {
+            &self.graphql
+        } else {
+            &self.rest
+        }
+    }
+
+    fn api_mut(&mut self, ask: &Ask) -> &mut Api {
+        if ask.resource.is_graphql() {
+            &mut self.graphql
+        } else {
+            &mut self.rest
+        }
+    }
+
+    fn places(&mut self, lane: Lane) -> &mut u64 {
+        if lane == Lane::Live {
+            &mut self.live_in_flight
+        } else {
+            &mut self.later_in_flight
+        }
+    }
+}
+
+impl Api {
+    fn new(points_per_minute: u64) -> Api {
+        Api {
+            points_per_minute,
+            points: Sliding::new(MINUTE),
+            busy: Sliding::new(MINUTE),
+            in_flight: 0,
+            usual: 0.0,
+        }
+    }
+
+    /// Milliseconds that the requests in flight will probably take.
+    fn under_way(&self) -> f64 {
+        self.usual * self.in_flight as f64
+    }
+}
+
+fn share(lane: Lane) -> f64 {
+    if lane == Lane::Live {
+        1.0
+    } else {
+        SHARE_NOT_LIVE
+    }
+}
+
+fn millis(estimate: f64) -> u64 {
+    estimate as u64
+}
+
+#[cfg(test)]
+mod tests;
