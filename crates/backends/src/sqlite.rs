@@ -1,4 +1,4 @@
-//! The state in one SQLite file (or in memory): opening it, and its parts.
+//! The state in one `SQLite` file (or in memory): opening it, and its parts.
 //!
 //! One node works on a file at a time ([`Sqlite::open`] takes a lock beside it), with one writer thread and a few readers
 //! in WAL mode, every commit synced. Anyone may read at the same time ([`Sqlite::read_only`]). All times are integers,
@@ -19,14 +19,16 @@ mod state;
 mod term;
 mod writer;
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use error::{OpenError, Problem};
 use fault::Fault;
@@ -41,7 +43,7 @@ const SAFE_LIBRARY: i32 = 3_051_003;
 /// How long a statement waits for another program that holds the database locked.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A store in one SQLite database. Clones share it; the last one to go closes it.
+/// A store in one `SQLite` database. Clones share it; the last one to go closes it.
 #[derive(Clone)]
 pub struct Sqlite {
     parts: Arc<Parts>,
@@ -178,7 +180,7 @@ fn open(path: &Path, patience: Duration) -> Result<Sqlite, OpenError> {
     // Look before anything is made beside a file that is not ours.
     match File::open(&real) {
         Ok(mut file) => check_header(path, &mut file)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(OpenError::io(path, error)),
     }
     let lock = Lock::take(&real).map_err(|refused| match refused {
@@ -232,7 +234,7 @@ fn real_path(path: &Path) -> Result<PathBuf, OpenError> {
     let io = |error| OpenError::io(path, error);
     match path.canonicalize() {
         Ok(real) => Ok(real),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let absolute = std::path::absolute(path).map_err(io)?;
             let (Some(directory), Some(name)) = (absolute.parent(), absolute.file_name()) else {
                 return Err(OpenError::new(path, Problem::Missing));
@@ -286,12 +288,51 @@ fn prepare(connection: &Connection, patience: Duration) -> rusqlite::Result<()> 
     Ok(())
 }
 
+/// A connection that cannot write, and has shown that it can read.
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let ordinary = connect_to_read(path.as_os_str(), OpenFlags::empty());
+    match ordinary
+        .as_ref()
+        .map_err(rusqlite::Error::sqlite_error_code)
+    {
+        // Where no file can be made beside it there is no index of the log; without a log none is needed. Nobody can
+        // begin to write there either.
+        Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) if is_without_log(path) => {
+            let mut uri = OsString::from("file:");
+            for byte in path.as_os_str().as_bytes() {
+                match byte {
+                    b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                        uri.push(char::from(*byte).to_string());
+                    }
+                    _ => uri.push(format!("%{byte:02x}")),
+                }
+            }
+            uri.push("?immutable=1");
+            connect_to_read(&uri, OpenFlags::SQLITE_OPEN_URI)
+        }
+        _ => ordinary,
+    }
+}
+
+fn is_without_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).map_or_else(
+        |error| error.kind() == io::ErrorKind::NotFound,
+        |log| log.len() == 0,
+    )
+}
+
+fn connect_to_read(name: &OsStr, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(Path::new(name), flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -8_192)?;
     connection.set_prepared_statement_cache_capacity(64);
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_row| Ok(()))?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,7 @@ pub(super) fn miss(change: &mut Change<'_>, org: &str, misses: &[Miss]) -> Resul
     } in misses
     {
         amend(change, org, *repo, *stream, |view| {
-            view.coverage.miss(*window, *reason, error)
+            view.coverage.miss(*window, *reason, error);
         })?;
     }
     Ok(())
@@ -118,7 +118,7 @@ pub(super) fn unavailable(
     reason: String,
 ) -> Result<(), Fault> {
     amend(change, org, repo, stream, |view| {
-        view.unavailable = Some(reason)
+        view.unavailable = Some(reason);
     })
 }
 

@@ -57,7 +57,7 @@ pub enum Problem {
     /// The database contradicts itself.
     #[error("it is damaged")]
     Damaged,
-    /// The SQLite library has a defect that can corrupt a database.
+    /// The `SQLite` library has a defect that can corrupt a database.
     #[error("the SQLite library {found} can damage it")]
     OldLibrary {
         /// The library's version.
@@ -148,7 +148,7 @@ impl OpenError {
     }
 }
 
-/// What a failure of SQLite means for the file.
+/// What a failure of `SQLite` means for the file.
 fn problem_of(error: &rusqlite::Error) -> Problem {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => Problem::NotADatabase,

@@ -1,6 +1,6 @@
 //! Who works on a state: one node at a time, by a lock that the kernel gives back when its holder dies.
 //!
-//! The lock is on a file of its own, so that it never meets SQLite's own locks. It does not know what is in the database,
+//! The lock is on a file of its own, so that it never meets `SQLite`'s own locks. It does not know what is in the database,
 //! and it is no lease: it has no time and needs no renewal. Readers do not take it.
 
 use std::fs::{File, OpenOptions};

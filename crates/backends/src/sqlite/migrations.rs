@@ -1,6 +1,6 @@
 //! Brings a database from the schema version that it has to the one that this program needs.
 //!
-//! The version is SQLite's `user_version`. Each step is one file and one transaction, so a database has a whole version
+//! The version is `SQLite`'s `user_version`. Each step is one file and one transaction, so a database has a whole version
 //! or the one before; a step that is released is never changed. There is no way back: an older program refuses a newer
 //! database instead.
 

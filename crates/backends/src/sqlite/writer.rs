@@ -202,7 +202,7 @@ fn gather(
 
 /// Carries requests from `waiting` in one transaction and answers them.
 ///
-/// All of them, unless SQLite gives up the transaction in the middle (it may, on a full disk or a failed read): then
+/// All of them, unless `SQLite` gives up the transaction in the middle (it may, on a full disk or a failed read): then
 /// those that ran are answered with that error, and the rest is left for the next transaction.
 fn commit(connection: &Connection, waiting: &mut std::vec::IntoIter<Box<dyn Request>>) {
     let mut ran = Vec::with_capacity(waiting.len());
@@ -265,3 +265,6 @@ fn gave_up() -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
     rusqlite::Error::SqliteFailure(code, Some("the transaction was given up".to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! How many events a second a store takes in and gives out, on the disk that holds the temporary directory.
+
+use backends::sqlite::Sqlite;
+use jiff::{SignedDuration, Timestamp};
+use ledger::event::{Actor, Event, Fact, RepoId, Stream, id};
+use ledger::port::activity::{Part, SeenRepo};
+use ledger::port::{Activity, Cursor};
+use tokio::time::Instant;
+
+const ORG: &str = "acme";
+const REPOS: u64 = 200;
+const BATCHES: u64 = 10;
+const BATCH: u64 = 100;
+
+fn at(second: u64) -> Timestamp {
+    Timestamp::constant(1_767_225_600, 0) + SignedDuration::from_secs(second.cast_signed())
+}
+
+/// A commit with an oid that is spread over the whole key space, as real ones are.
+fn commit(number: u64) -> Event {
+    let mix = |salt: u64| {
+        (number ^ salt)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29)
+            .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    };
+    Event {
+        id: id::commit(&format!(
+            "{:016x}{:016x}{:08x}",
+            mix(1),
+            mix(2),
+            mix(3) >> 32
+        )),
+        at: at(number),
+        actor: Actor::new(format!("user-{}", number % 500), Some(number % 500)),
+        fact: Fact::Commit {
+            additions: number % 300,
+            deletions: number % 100,
+            changed_files: number % 9,
+        },
+        version: 0,
+    }
+}
+
+fn parts(repo: u64, batch: u64) -> Vec<Part> {
+    let first = (batch * REPOS + repo) * BATCH;
+    let events = (first..first + BATCH).map(commit).collect();
+    vec![Part {
+        stream: Stream::Commits,
+        events,
+        retracted: Vec::new(),
+        proof: None,
+    }]
+}
+
+async fn record(store: &Sqlite, term: ledger::port::Term, batch: u64) {
+    let mut recordings = tokio::task::JoinSet::new();
+    for repo in 0..REPOS {
+        let store = store.clone();
+        recordings.spawn(async move {
+            store
+                .record(
+                    term,
+                    ORG,
+                    RepoId(repo),
+                    parts(repo, batch),
+                    at(u64::from(u32::MAX)),
+                )
+                .await
+                .expect("it is recorded")
+        });
+        if recordings.len() >= 8 {
+            recordings.join_next().await;
+        }
+    }
+    recordings.join_all().await;
+}
+
+fn report(what: &str, events: u64, began: Instant) {
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{what}: {events} events in {seconds:.2} s, {:.0} a second",
+        events as f64 / seconds
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    let directory = tempfile::tempdir().expect("there is a temporary directory");
+    let path = directory.path().join("state.db");
+    let store = Sqlite::open(&path).expect("the store opens");
+    let term = store.lead("bench", at(0)).await.expect("a term begins");
+    let streams = Stream::ALL.to_vec();
+    let seen = |id| SeenRepo {
+        id: RepoId(id),
+        name: format!("repo-{id}"),
+        streams: streams.clone(),
+        created_at: at(0),
+    };
+    let listing: Vec<SeenRepo> = (0..REPOS).map(seen).collect();
+    store
+        .track(term, ORG, &listing, at(0), at(0))
+        .await
+        .expect("the listing is taken in");
+
+    let all = REPOS * BATCHES * BATCH;
+    let began = Instant::now();
+    for batch in 0..BATCHES {
+        record(&store, term, batch).await;
+    }
+    report(
+        "new events, recorded by 8 callers in batches of 100",
+        all,
+        began,
+    );
+
+    let began = Instant::now();
+    for batch in 0..BATCHES {
+        record(&store, term, batch).await;
+    }
+    report("the same events again", all, began);
+
+    let began = Instant::now();
+    let mut cursor = Cursor::default();
+    loop {
+        let piece = store
+            .changes(cursor, 10_000)
+            .await
+            .expect("the feed is read");
+        cursor = piece.next;
+        if !piece.more {
+            break;
+        }
+    }
+    report("the whole change feed", all, began);
+
+    let began = Instant::now();
+    let unchanged: Vec<_> = (0..REPOS)
+        .flat_map(|repo| Stream::ALL.map(|stream| (RepoId(repo), stream)))
+        .collect();
+    store
+        .confirm(term, ORG, &unchanged, at(50), at(50))
+        .await
+        .expect("it is confirmed");
+    report(
+        "confirmations (a stream each)",
+        unchanged.len() as u64,
+        began,
+    );
+
+    drop(store);
+    let size = std::fs::metadata(&path).expect("the file is there").len();
+    println!(
+        "the file: {size} bytes, {:.0} for each event",
+        size as f64 / all as f64
+    );
+}
