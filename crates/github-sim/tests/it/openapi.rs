@@ -1,0 +1,454 @@
+//! The bodies of the REST face, held against GitHub's own published OpenAPI description.
+//!
+//! Each row asks one route of a lively world and checks the answer against what the description says for that status.
+//! What does not fit and is right all the same stands in [`EXCEPTIONS`], each with its reason.
+
+mod description;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use github_sim::world::{CommentOn, ReviewState, World};
+use github_sim::{Sim, SimClock, SimConfig};
+use http::Request;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use description::Description;
+
+/// Where a right body does not fit the description: route (`*` for any), place in the body (`*` for an index), reason.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "/app/installations",
+        "/*/account",
+        "the package writes this list's account as a user and an enterprise at once; one installation's is either",
+    ),
+    (
+        "/app/installations",
+        "/*/account/user_view_type",
+        "the package writes this list's user out in an older form than its own component",
+    ),
+    (
+        "/app/installations",
+        "/*/client_id",
+        "the package writes this list's installation out in an older form than its own component",
+    ),
+    (
+        "*",
+        "/status",
+        "GitHub's error bodies carry their status; the description of a 422 lags behind the others",
+    ),
+];
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum As {
+    Anonymous,
+    Reader,
+    App,
+    Installation,
+}
+
+/// A simulator, and the names and numbers that the routes are asked with.
+struct Stage {
+    sim: Sim,
+    jwt: String,
+    installation: u64,
+    installation_token: String,
+    issue: u64,
+    pull: u64,
+    branch: String,
+}
+
+const OWNER: &str = "acme";
+const START: &str = "2026-03-01T12:00:00Z";
+
+impl Stage {
+    async fn new() -> Stage {
+        let config = SimConfig {
+            repos: 3,
+            ..SimConfig::default()
+        };
+        let sim = Sim::new(config, SimClock::virtual_from(START.parse().unwrap()));
+        let (issue, pull, branch) = enliven(&mut sim.world());
+        let owner = sim.world().account_named(OWNER).unwrap().id;
+        let mut stage = Stage {
+            jwt: app_jwt(&sim),
+            installation: sim.credentials().installation_of(owner),
+            installation_token: String::new(),
+            sim,
+            issue,
+            pull,
+            branch,
+        };
+        let minted = format!("/app/installations/{}/access_tokens", stage.installation);
+        let (status, body) = stage.ask("POST", &minted, As::App).await;
+        assert_eq!(status, 201, "{body}");
+        body["token"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut stage.installation_token);
+        stage
+    }
+
+    async fn ask(&self, method: &str, path: &str, by: As) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("user-agent", "openapi-test")
+            .header("accept", "application/vnd.github+json");
+        let request = match by {
+            As::Anonymous => request,
+            As::Reader => request.header("authorization", "Bearer sim-token"),
+            As::App => request.header("authorization", format!("Bearer {}", self.jwt)),
+            As::Installation => request.header(
+                "authorization",
+                format!("token {}", self.installation_token),
+            ),
+        };
+        let request = request.body(Bytes::new()).unwrap();
+        let answer = self.sim.service().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+}
+
+/// Adds what a generated world may lack: an account that is gone, a bot, every state, an answered diff comment, a
+/// rename. The busiest repository is called `rocket`, the second was called `old-name`, the third is empty.
+fn enliven(world: &mut World) -> (u64, u64, String) {
+    let owner = world.account_named(OWNER).unwrap().id;
+    let repos: Vec<u64> = world.repos_of(owner).iter().map(|repo| repo.id).collect();
+    let busiest = *repos
+        .iter()
+        .max_by_key(|id| world.repo(**id).unwrap().pulls.len())
+        .unwrap();
+    world.rename_repo(busiest, "rocket");
+    let other = *repos.iter().find(|id| **id != busiest).unwrap();
+    world.rename_repo(other, "old-name");
+    world.rename_repo(other, "new-name");
+    world.create_repo(owner, "empty");
+
+    let (bot, gone) = (world.add_bot("dependabot"), world.add_user("gone"));
+    let repo = world.repo(busiest).unwrap();
+    let branch = repo.default_branch.clone();
+    let pull = *repo
+        .pulls
+        .keys()
+        .next_back()
+        .expect("the busiest repository has a pull request");
+    let issue = world.open_issue(busiest, gone, "An issue of somebody who left");
+    world.comment(busiest, issue, bot, "A bot's comment");
+    world.comment(busiest, pull, gone, "A comment of somebody who left");
+    let review = world.review(busiest, pull, gone, ReviewState::ChangesRequested, "");
+    world.review(busiest, pull, bot, ReviewState::Approved, "fine");
+    let comment = world.diff_comment_in(busiest, review, "A line");
+    world.reply(busiest, comment, bot, "An answer");
+    world.close(busiest, issue, gone);
+    world.delete_account(gone);
+    assert!(
+        world
+            .repo(busiest)
+            .unwrap()
+            .comments
+            .values()
+            .any(|comment| comment.on == CommentOn::Issue)
+    );
+    (issue, pull, branch)
+}
+
+/// A JWT of the simulator's App, as a client would sign it.
+fn app_jwt(sim: &Sim) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use rsa::pkcs1::DecodeRsaPrivateKey as _;
+    use rsa::signature::{SignatureEncoding as _, Signer as _};
+
+    let key = rsa::PrivateKey::from_pkcs1_pem(&sim.credentials().app_pem()).unwrap();
+    let now = sim.clock().now().as_second();
+    let claims =
+        json!({ "iat": now - 60, "exp": now + 540, "iss": sim.credentials().app_id().to_string() });
+    let signed = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","typ":"JWT"}"#),
+        URL_SAFE_NO_PAD.encode(claims.to_string())
+    );
+    let signature = rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new(key).sign(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
+/// One row: what is asked by whom, the route in the description, the status that must come.
+type Row = (String, As, &'static str, u16);
+
+fn rows(stage: &Stage) -> Vec<Row> {
+    let Stage {
+        issue,
+        pull,
+        branch,
+        installation,
+        ..
+    } = stage;
+    let world = stage.sim.world();
+    let account = world.account_named("dependabot").unwrap().id;
+    let org = world.account_named(OWNER).unwrap().id;
+    let repo = world.find_repo(OWNER, "rocket").unwrap();
+    let repo = match repo {
+        github_sim::world::Found::Here(repo) | github_sim::world::Found::Moved(repo) => repo,
+    };
+    let (head, id) = (repo.head().unwrap(), repo.id);
+    let parent = repo.default_history().commits().last().unwrap().oid;
+    let row = |path: String, by: As, route: &'static str, status: u16| (path, by, route, status);
+    let read = |path: &str, route: &'static str| row(path.to_owned(), As::Reader, route, 200);
+    let within = |rest: &str, route: &'static str| {
+        row(format!("/repos/acme/rocket{rest}"), As::Reader, route, 200)
+    };
+    let refused = |path: &str, by: As, route: &'static str, status: u16| {
+        row(path.to_owned(), by, route, status)
+    };
+    vec![
+        read("/rate_limit", "/rate_limit"),
+        read("/meta", "/meta"),
+        read("/user", "/user"),
+        read("/user/repos", "/user/repos"),
+        read(&format!("/user/{account}"), "/user/{account_id}"),
+        read("/users/dependabot%5Bbot%5D", "/users/{username}"),
+        read("/users/acme", "/users/{username}"),
+        read("/users/acme/repos", "/users/{username}/repos"),
+        read("/orgs/acme", "/orgs/{org}"),
+        read("/orgs/acme/repos?per_page=100", "/orgs/{org}/repos"),
+        read(&format!("/organizations/{org}"), "/orgs/{org}"),
+        read(&format!("/organizations/{org}/repos"), "/orgs/{org}/repos"),
+        row("/app".to_owned(), As::App, "/app", 200),
+        row(
+            "/app/installations".to_owned(),
+            As::App,
+            "/app/installations",
+            200,
+        ),
+        row(
+            format!("/app/installations/{installation}"),
+            As::App,
+            "/app/installations/{installation_id}",
+            200,
+        ),
+        row(
+            "/orgs/acme/installation".to_owned(),
+            As::App,
+            "/orgs/{org}/installation",
+            200,
+        ),
+        row(
+            "/users/acme/installation".to_owned(),
+            As::App,
+            "/users/{username}/installation",
+            200,
+        ),
+        row(
+            "/repos/acme/rocket/installation".to_owned(),
+            As::App,
+            "/repos/{owner}/{repo}/installation",
+            200,
+        ),
+        row(
+            "/installation/repositories".to_owned(),
+            As::Installation,
+            "/installation/repositories",
+            200,
+        ),
+        within("", "/repos/{owner}/{repo}"),
+        read(&format!("/repositories/{id}"), "/repos/{owner}/{repo}"),
+        row(
+            "/repos/acme/rocket".to_owned(),
+            As::Anonymous,
+            "/repos/{owner}/{repo}",
+            200,
+        ),
+        read("/repos/acme/empty", "/repos/{owner}/{repo}"),
+        within(
+            &format!("/branches/{branch}"),
+            "/repos/{owner}/{repo}/branches/{branch}",
+        ),
+        within("/commits?per_page=100", "/repos/{owner}/{repo}/commits"),
+        within(
+            &format!("/commits/{head}"),
+            "/repos/{owner}/{repo}/commits/{ref}",
+        ),
+        within(
+            &format!("/compare/{parent}...{head}"),
+            "/repos/{owner}/{repo}/compare/{basehead}",
+        ),
+        within(
+            "/issues?state=all&per_page=100",
+            "/repos/{owner}/{repo}/issues",
+        ),
+        within(
+            &format!("/issues/{issue}"),
+            "/repos/{owner}/{repo}/issues/{issue_number}",
+        ),
+        within(
+            &format!("/issues/{pull}"),
+            "/repos/{owner}/{repo}/issues/{issue_number}",
+        ),
+        within(
+            "/issues/comments?per_page=100",
+            "/repos/{owner}/{repo}/issues/comments",
+        ),
+        within(
+            &format!("/issues/{issue}/comments"),
+            "/repos/{owner}/{repo}/issues/{issue_number}/comments",
+        ),
+        within(
+            "/pulls?state=all&per_page=100",
+            "/repos/{owner}/{repo}/pulls",
+        ),
+        within(
+            &format!("/pulls/{pull}"),
+            "/repos/{owner}/{repo}/pulls/{pull_number}",
+        ),
+        within(
+            "/pulls/comments?per_page=100",
+            "/repos/{owner}/{repo}/pulls/comments",
+        ),
+        within(
+            &format!("/pulls/{pull}/comments"),
+            "/repos/{owner}/{repo}/pulls/{pull_number}/comments",
+        ),
+        within(
+            &format!("/pulls/{pull}/reviews"),
+            "/repos/{owner}/{repo}/pulls/{pull_number}/reviews",
+        ),
+        refused("/user", As::Anonymous, "/user", 401),
+        refused("/user", As::Installation, "/user", 403),
+        refused("/users/nobody-at-all", As::Reader, "/users/{username}", 404),
+        refused("/orgs/nobody-at-all", As::Reader, "/orgs/{org}", 404),
+        refused(
+            "/repos/acme/old-name",
+            As::Reader,
+            "/repos/{owner}/{repo}",
+            301,
+        ),
+        refused(
+            "/repos/acme/no-such",
+            As::Reader,
+            "/repos/{owner}/{repo}",
+            404,
+        ),
+        refused(
+            "/repos/acme/rocket/branches/none",
+            As::Reader,
+            "/repos/{owner}/{repo}/branches/{branch}",
+            404,
+        ),
+        refused(
+            "/repos/acme/empty/commits",
+            As::Reader,
+            "/repos/{owner}/{repo}/commits",
+            409,
+        ),
+        refused(
+            "/repos/acme/rocket/commits/none",
+            As::Reader,
+            "/repos/{owner}/{repo}/commits/{ref}",
+            422,
+        ),
+        refused(
+            "/repos/acme/rocket/issues/999999",
+            As::Reader,
+            "/repos/{owner}/{repo}/issues/{issue_number}",
+            404,
+        ),
+        refused(
+            "/repos/acme/rocket/issues?sort=size",
+            As::Reader,
+            "/repos/{owner}/{repo}/issues",
+            422,
+        ),
+        refused(
+            "/repos/acme/rocket/pulls/999999",
+            As::Reader,
+            "/repos/{owner}/{repo}/pulls/{pull_number}",
+            404,
+        ),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_rest_body_fits_githubs_published_description() {
+    let stage = Stage::new().await;
+    let description = Description::published();
+    let mut differences = Vec::new();
+    let mut used = BTreeSet::new();
+    let mut rows = rows(&stage);
+    let tokens = format!("/app/installations/{}/access_tokens", stage.installation);
+    rows.push((
+        tokens,
+        As::App,
+        "/app/installations/{installation_id}/access_tokens",
+        201,
+    ));
+    for (path, by, route, status) in rows {
+        let method = if status == 201 { "post" } else { "get" };
+        let (answered, body) = stage.ask(&method.to_uppercase(), &path, by).await;
+        if answered != status {
+            differences.push(format!(
+                "{path} as {by:?}: {answered} instead of {status}: {body}"
+            ));
+            continue;
+        }
+        if body.is_null() || body.as_array().is_some_and(Vec::is_empty) {
+            differences.push(format!("{path} as {by:?}: nothing to check in {body}"));
+        }
+        for (place, error) in description.differences(method, route, status, &body) {
+            let exception = EXCEPTIONS
+                .iter()
+                .position(|(of, at, _)| (*of == route || *of == "*") && *at == place);
+            match exception {
+                Some(index) => drop(used.insert(index)),
+                None => differences.push(format!("{method} {route} {status} {place}: {error}")),
+            }
+        }
+    }
+    differences.sort();
+    differences.dedup();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(
+        used.len(),
+        EXCEPTIONS.len(),
+        "every exception is still needed, not only {used:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_body_is_told_apart() {
+    let stage = Stage::new().await;
+    let description = Description::published();
+    let (_, mut body) = stage
+        .ask("GET", "/repos/acme/rocket/pulls?state=all", As::Reader)
+        .await;
+    let check = |body: &Value, expected: &[&str]| {
+        let found = description.differences("get", "/repos/{owner}/{repo}/pulls", 200, body);
+        let found: Vec<String> = found
+            .iter()
+            .map(|(place, error)| format!("{place}: {error}"))
+            .collect();
+        assert_eq!(found, expected);
+    };
+    check(&body, &[]);
+    let pull = body[0].as_object_mut().unwrap();
+    let user = pull.remove("user");
+    check(&body, &["/*: \"user\" is a required property"]);
+    body[0]["user"] = user.unwrap();
+    body[0]["created_at"] = json!("yesterday");
+    check(&body, &["/*/created_at: value is not a \"date-time\""]);
+    body[0]["created_at"] = json!(START);
+    body[0]["number"] = json!("1");
+    body[0]["titel"] = json!("");
+    check(
+        &body,
+        &[
+            "/*/number: value is not of type \"integer\"",
+            "/*/titel: the description knows no such field",
+        ],
+    );
+}
