@@ -167,6 +167,11 @@ impl CredentialQuota {
         reservation.epoch == self.block.epoch() && self.block.until(now).is_none()
     }
 
+    /// What GitHub's clock shows when the caller's shows `at`.
+    pub fn github_time(&self, at: Timestamp) -> Timestamp {
+        self.skew.github(at)
+    }
+
     /// The standing of everything at `now`.
     pub fn report(&self, now: Timestamp) -> Report {
         report::of(self, now)
