@@ -7,7 +7,8 @@
 //! What git does not know is **derived**: a pull request for each merge into the first-parent line and for each commit
 //! whose subject ends in `(#123)`. And some of it is **invented**, so that there is something to look at: the branch
 //! names of pulls that name none, the times at which pulls were opened beyond what their commits say, an approval by
-//! the one who merged, comments on some pulls. There are no issues.
+//! the one who merged (or, where that is the author, by the author of the pull before), comments on some pulls. There
+//! are no issues.
 
 mod git;
 mod log;
@@ -114,7 +115,7 @@ impl Clone {
                 repository: &name,
                 commits,
                 of,
-            })
+            });
         })?;
         Ok(Clone {
             name,

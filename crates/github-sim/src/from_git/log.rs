@@ -164,9 +164,9 @@ fn entry(header: &[u8], people: &mut People) -> Option<Entry> {
         .split(|byte| *byte == b' ')
         .filter(|parent| !parent.is_empty());
     let parents = parents.map(Oid::from_hex).collect::<Option<_>>()?;
-    let author = people.note(field()?, field()?);
+    let author = people.author(field()?, field()?);
     let authored_at = time(field()?);
-    let committer = people.note(field()?, field()?);
+    let committer = people.committer(field()?, field()?);
     let committed_at = time(field()?);
     let subject = String::from_utf8_lossy(field()?)
         .into_owned()

@@ -7,7 +7,13 @@ use crate::world::names::login_form;
 use crate::world::{AccountId, AccountKind, Identity, World};
 
 /// A name and an address, as git has them.
-type Pair = (Vec<u8>, Vec<u8>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Pair {
+    name: Vec<u8>,
+    email: Vec<u8>,
+    /// GitHub itself, as the committer of what people do in the browser. As an author it counts like anybody else.
+    web_flow: bool,
+}
 
 /// Every pair of a name and an address, in the order in which they were met.
 #[derive(Debug, Default)]
@@ -17,10 +23,26 @@ pub(super) struct People {
 }
 
 impl People {
-    /// The place of a pair.
-    pub(super) fn note(&mut self, name: &[u8], email: &[u8]) -> usize {
-        // The pair is only owned when it is new, which is rare.
-        let pair = (name.to_vec(), email.to_vec());
+    /// The place of an author.
+    pub(super) fn author(&mut self, name: &[u8], email: &[u8]) -> usize {
+        self.note(Pair {
+            name: name.to_vec(),
+            email: email.to_vec(),
+            web_flow: false,
+        })
+    }
+
+    /// The place of a committer.
+    pub(super) fn committer(&mut self, name: &[u8], email: &[u8]) -> usize {
+        let web_flow = name == b"GitHub" && email == b"noreply@github.com";
+        self.note(Pair {
+            name: name.to_vec(),
+            email: email.to_vec(),
+            web_flow,
+        })
+    }
+
+    fn note(&mut self, pair: Pair) -> usize {
         if let Some(place) = self.places.get(&pair) {
             return *place;
         }
@@ -33,8 +55,8 @@ impl People {
     pub(super) fn admit(&mut self, others: People) -> Vec<usize> {
         others
             .pairs
-            .iter()
-            .map(|(name, email)| self.note(name, email))
+            .into_iter()
+            .map(|pair| self.note(pair))
             .collect()
     }
 
@@ -42,14 +64,22 @@ impl People {
     pub(super) fn settle(self, world: &mut World, org: AccountId) -> Vec<Arc<Identity>> {
         let web_flow = world.account_named("web-flow").map(|account| account.id);
         let mut persons: Vec<Person> = Vec::new();
-        let mut by_key: HashMap<&[u8], usize> = HashMap::new();
+        let mut by_key: HashMap<(bool, &[u8]), usize> = HashMap::new();
         let mut person_of = Vec::with_capacity(self.pairs.len());
-        for (name, email) in &self.pairs {
-            if is_web_flow(name, email) {
+        for Pair {
+            name,
+            email,
+            web_flow,
+        } in &self.pairs
+        {
+            if *web_flow {
                 person_of.push(None);
                 continue;
             }
-            let key = if name.is_empty() { email } else { name };
+            let key = (
+                name.is_empty(),
+                if name.is_empty() { email } else { name }.as_slice(),
+            );
             let index = *by_key.entry(key).or_insert_with(|| {
                 let name = String::from_utf8_lossy(name).into_owned();
                 persons.push(Person {
@@ -73,17 +103,17 @@ impl People {
                 person.account = person.settle(world, org);
             }
         }
-        let identities = self
-            .pairs
-            .iter()
-            .zip(&person_of)
-            .map(|((name, email), person)| {
-                Arc::new(Identity {
-                    name: String::from_utf8_lossy(name).into_owned(),
-                    email: String::from_utf8_lossy(email).into_owned(),
-                    user: person.map(|person| persons[person].account).or(web_flow),
-                })
-            });
+        let identities =
+            self.pairs
+                .iter()
+                .zip(&person_of)
+                .map(|(Pair { name, email, .. }, person)| {
+                    Arc::new(Identity {
+                        name: String::from_utf8_lossy(name).into_owned(),
+                        email: String::from_utf8_lossy(email).into_owned(),
+                        user: person.map(|person| persons[person].account).or(web_flow),
+                    })
+                });
         identities.collect()
     }
 }
@@ -130,9 +160,4 @@ impl Person {
         }
         account
     }
-}
-
-/// GitHub itself, as the committer of what people did in the browser.
-fn is_web_flow(name: &[u8], email: &[u8]) -> bool {
-    name == b"GitHub" && email == b"noreply@github.com"
 }

@@ -27,12 +27,13 @@ pub(super) fn derive(world: &mut World, repo: RepoId, now: Timestamp) {
         .map(|told| told.number.filter(|number| taken.insert(*number)))
         .collect();
     let mut free = taken.last().copied().unwrap_or(0);
+    let mut colleague = None;
     for (told, number) in told.into_iter().zip(named) {
         let number = number.unwrap_or_else(|| {
             free += 1;
             free
         });
-        invent(world, repo, number, &told, now);
+        colleague = invent(world, repo, number, &told, now, colleague);
     }
     world.at(now);
 }
@@ -111,66 +112,81 @@ fn subject(subject: &str) -> (Option<u64>, Option<String>) {
     )
 }
 
-fn invent(world: &mut World, repo: RepoId, number: u64, told: &Told, now: Timestamp) {
+/// Puts a pull down and returns its author. Whoever merged it looks at it first; where that is the author, the colleague.
+fn invent(
+    world: &mut World,
+    repo: RepoId,
+    number: u64,
+    told: &Told,
+    now: Timestamp,
+    colleague: Option<AccountId>,
+) -> Option<AccountId> {
     let sane = |at: Timestamp| at.clamp(Timestamp::UNIX_EPOCH, now);
     let merged_at = sane(told.merge.committer.at);
     let written = told
         .brought
         .iter()
         .map(|commit| sane(commit.author.at))
-        .min()
-        .unwrap_or(merged_at);
-    let opened_at = written.min(merged_at);
-    let person = |id: Option<AccountId>| {
-        id.filter(|id| world.account(*id).is_some_and(|who| !who.is_web_flow()))
+        .min();
+    let opened_at = written.unwrap_or(merged_at).min(merged_at);
+    let person = |commit: &Commit| {
+        let signatures = [&commit.committer, &commit.author];
+        let linked = signatures
+            .into_iter()
+            .filter_map(|signature| signature.who.user);
+        linked
+            .filter_map(|id| world.account(id))
+            .find(|who| !who.is_web_flow())
+            .map(|who| who.id)
     };
     let tip = &told.brought[0];
-    let author = person(tip.author.who.user);
-    let merged_by =
-        person(told.merge.committer.who.user).or_else(|| person(told.merge.author.who.user));
+    let (author, merged_by) = (tip.author.who.user, person(&told.merge));
+    let past = PastPull {
+        number,
+        title: told.merge.message.to_string(),
+        author,
+        head: told
+            .branch
+            .clone()
+            .unwrap_or_else(|| format!("topic-{number}")),
+        head_oid: tip.oid,
+        base_oid: told
+            .merge
+            .parents
+            .first()
+            .copied()
+            .unwrap_or(told.merge.oid),
+        commits: told.brought.iter().rev().map(|commit| commit.oid).collect(),
+        merged_at,
+        merged_by,
+        merge: told.merge.oid,
+    };
     world.at(opened_at);
-    world.record_pull(
-        repo,
-        PastPull {
-            number,
-            title: told.merge.message.to_string(),
-            author,
-            head: told
-                .branch
-                .clone()
-                .unwrap_or_else(|| format!("topic-{number}")),
-            head_oid: tip.oid,
-            base_oid: told
-                .merge
-                .parents
-                .first()
-                .copied()
-                .unwrap_or(told.merge.oid),
-            commits: told.brought.iter().rev().map(|commit| commit.oid).collect(),
-            merged_at,
-            merged_by,
-            merge: told.merge.oid,
-        },
-    );
+    world.record_pull(repo, past);
     let share = |tenths: i64| {
         let seconds = merged_at.duration_since(opened_at).as_secs() * tenths / 10;
         opened_at + SignedDuration::from_secs(seconds)
     };
-    if number.is_multiple_of(3) {
-        world.at(share(3));
-        world.comment(repo, number, merged_by, "What is this for?");
-        world.at(share(5));
-        world.comment(repo, number, author, "It is said in the first commit.");
-    }
-    if merged_by != author {
+    let reviewer = merged_by
+        .filter(|by| Some(*by) != author)
+        .or(colleague)
+        .filter(|by| Some(*by) != author);
+    if let Some(reviewer) = reviewer {
+        if number.is_multiple_of(3) {
+            world.at(share(3));
+            world.comment(repo, number, reviewer, "What is this for?");
+            world.at(share(5));
+            world.comment(repo, number, author, "It is said in the first commit.");
+        }
         world.at(share(8));
-        let review = world.review(repo, number, merged_by, ReviewState::Approved, "");
+        let review = world.review(repo, number, reviewer, ReviewState::Approved, "");
         if number.is_multiple_of(5) {
             world.diff_comment_in(repo, review, "A matter of taste, as you like.");
         }
     }
     world.at(merged_at);
     world.record_merge(repo, number);
+    author
 }
 
 #[cfg(test)]

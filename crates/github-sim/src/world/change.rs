@@ -2,6 +2,10 @@
 //!
 //! Every change happens at [`World::now`], cut to the second as GitHub's times are. A change to something that does
 //! not exist panics: a script that names it is wrong.
+//!
+//! GitHub documents what a change is, and hardly what it does to the times of the things around it. Observed: comments,
+//! reviews, pushes to the head branch, closes and reopens move an item's `updated_at`; a diff comment outside of a review
+//! makes one. Invented, as no source says it: that a comment's edit moves its item and that its deletion does not.
 
 mod account;
 mod comment;

@@ -1,4 +1,6 @@
 //! A world from a seed: people, bots, repositories of every kind, and their past, which is growth that has happened.
+//!
+//! All of it is invented; only the proportions are meant to be those of a company's organisation.
 
 use jiff::Timestamp;
 use rand::seq::IndexedRandom;
@@ -12,8 +14,8 @@ use crate::SimConfig;
 /// The life of an active repository per day, at speed 1. The parts make up 60 commits on the default branch, 15 pulls
 /// touched and 40 comments.
 const ACTIVE: Rates = Rates {
-    pushes: 20.0,
-    pulls: 8.0,
+    pushes: 22.0,
+    pulls: 8.3,
     issues: 4.0,
 };
 

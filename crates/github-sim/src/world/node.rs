@@ -27,7 +27,7 @@ pub fn commit(repo: u64, oid: &str) -> String {
     format!("C_{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// A MessagePack array of small numbers.
+/// A `MessagePack` array of small numbers.
 fn packed(numbers: &[u64]) -> Vec<u8> {
     let mut bytes =
         vec![0x90 | u8::try_from(numbers.len()).expect("a node id has two or three parts")];
