@@ -1,0 +1,89 @@
+//! The next page of a list, as the `Link` header names it. Refuses to leave GitHub's origin.
+
+use http::HeaderMap;
+
+use crate::error::{Error, Kind};
+use crate::origin::Destination;
+use crate::request::{Request, Response};
+
+/// The request for the page after this one, if there is one.
+///
+/// # Errors
+/// `is_elsewhere`: the link leads to another origin. It is not followed, and since a list that ends early would be taken
+/// for whole, it is not ignored either.
+pub fn next(response: &Response) -> Result<Option<Request>, Error> {
+    let Some(address) = response.link().and_then(|link| target(link, "next")) else {
+        return Ok(None);
+    };
+    match response.api_url.destination(address) {
+        Destination::Rest(path) => Ok(Some(response.request.moved_to(path))),
+        Destination::Elsewhere => Err(Kind::Elsewhere {
+            subject: response.request.subject(),
+            to: address.split('?').next().unwrap_or_default().to_owned(),
+            api_url: response.api_url.to_string(),
+        }
+        .into()),
+    }
+}
+
+/// The number of the last page, where the list says so.
+pub fn last(headers: &HeaderMap) -> Option<u64> {
+    let address = target(headers.get(http::header::LINK)?.to_str().ok()?, "last")?;
+    let (_, query) = address.split_once('?')?;
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("page=")?.parse().ok())
+}
+
+/// The address with the given relation in a `Link` header: `<address>; rel="next", <address>; rel="last"`. Addresses may
+/// hold commas and semicolons, so that the angle brackets are what counts.
+fn target<'a>(link: &'a str, relation: &str) -> Option<&'a str> {
+    let mut rest = link;
+    while let Some(start) = rest.find('<') {
+        let (address, after) = rest[start + 1..].split_once('>')?;
+        let parameters = &after[..after.find('<').unwrap_or(after.len())];
+        let related = parameters
+            .split([';', ','])
+            .filter_map(|parameter| parameter.trim().split_once('='))
+            .any(|(name, value)| {
+                name.trim().eq_ignore_ascii_case("rel")
+                    && value
+                        .trim()
+                        .trim_matches('"')
+                        .split(' ')
+                        .any(|one| one.eq_ignore_ascii_case(relation))
+            });
+        if related {
+            return Some(address);
+        }
+        rest = after;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_found_by_its_relation() {
+        let link = r#"<https://api.github.com/repositories/1/issues?page=1>; rel="prev", <https://api.github.com/repositories/1/issues?labels=a,b;c&page=3>; rel="next", <https://x/?per_page=100&page=7>; rel="last""#;
+        assert_eq!(
+            target(link, "next"),
+            Some("https://api.github.com/repositories/1/issues?labels=a,b;c&page=3")
+        );
+        assert_eq!(target(link, "first"), None);
+        assert_eq!(target("<a>; rel=next", "next"), Some("a"));
+        assert_eq!(
+            target(r#"<a>; title="x"; REL="last next""#, "next"),
+            Some("a")
+        );
+        assert_eq!(target(r#"<a>; title="next""#, "next"), None);
+        assert_eq!(target("<a", "next"), None);
+        assert_eq!(target("", "next"), None);
+
+        let mut headers = HeaderMap::new();
+        headers.insert("link", link.parse().unwrap());
+        assert_eq!(last(&headers), Some(7));
+    }
+}
