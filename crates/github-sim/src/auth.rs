@@ -196,7 +196,9 @@ impl Credentials {
         let token = format!("ghs_{}", &hex::encode(digest)[..36]);
         let life = register.life;
         let expires_at = now + life;
-        register.minted.retain(|_, minted| minted.expires_at + life > now);
+        register
+            .minted
+            .retain(|_, minted| minted.expires_at + life > now);
         register.minted.insert(
             token.clone(),
             Minted {

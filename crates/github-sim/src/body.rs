@@ -32,6 +32,8 @@ pub struct SimBody {
     pause: Option<Duration>,
     sleep: Option<Pin<Box<Sleep>>>,
     breaks_off: bool,
+    /// A server writes out what it has when a body makes it wait: without this it might keep the head for itself.
+    has_yielded: bool,
     /// Given back with the last byte.
     place: Option<Place>,
 }
@@ -80,8 +82,8 @@ impl SimBody {
     }
 
     /// Keeps the request's place in flight until the last byte is out.
-    pub(crate) fn hold(mut self, place: Place) -> SimBody {
-        self.place = Some(place);
+    pub(crate) fn hold(mut self, place: Option<Place>) -> SimBody {
+        self.place = self.place.take().or(place);
         self
     }
 
@@ -114,6 +116,10 @@ impl Body for SimBody {
                 self.place = None;
             }
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
+        }
+        if self.breaks_off && !std::mem::replace(&mut self.has_yielded, true) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
         self.place = None;
         if std::mem::take(&mut self.breaks_off) {

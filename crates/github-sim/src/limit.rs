@@ -164,32 +164,33 @@ impl Ledger {
         }
     }
 
-    /// A request arrives. A place is taken even if the request is about to be refused.
-    pub(crate) fn arrive(&self, account: &Account) -> Place {
-        self.books()
-            .accounts
-            .entry(account.clone())
-            .or_default()
-            .in_flight += 1;
-        Place {
-            ledger: self.clone(),
-            account: account.clone(),
-        }
+    /// A request arrives. It takes a place even if it is about to be refused; also returned: how many there are now.
+    pub(crate) fn arrive(&self, account: &Account) -> (Place, usize) {
+        let mut books = self.books();
+        let page = books.accounts.entry(account.clone()).or_default();
+        page.in_flight += 1;
+        (
+            Place {
+                ledger: self.clone(),
+                account: account.clone(),
+            },
+            page.in_flight,
+        )
     }
 
-    /// Whether the account had been told, before `arrived`, not to send to this resource now.
+    /// Whether the account had been told, before `arrived`, not to send this now. `draws_on` is the quota that it spends, if any.
     pub(crate) fn is_told(
         &self,
         account: &Account,
-        resource: Resource,
+        draws_on: Option<Resource>,
         arrived: Timestamp,
         grace: Duration,
     ) -> bool {
-        self.books().accounts.get(account).is_some_and(|page| {
-            page.told
-                .iter()
-                .any(|told| told.forbids(resource, arrived, grace))
-        })
+        let books = self.books();
+        let told = books.accounts.get(account).map(|page| page.told.as_slice());
+        told.unwrap_or_default()
+            .iter()
+            .any(|told| told.forbids(draws_on, arrived, grace))
     }
 
     /// The secondary rules. What passes is counted; what is refused is not, and closes the account for a while.
@@ -197,6 +198,7 @@ impl Ledger {
         &self,
         account: &Account,
         weight: Weight,
+        in_flight: usize,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let mut books = self.books();
@@ -214,7 +216,7 @@ impl Ledger {
             }
             page.block = None;
         }
-        match page.spending.admit(rules, weight, page.in_flight, now) {
+        match page.spending.admit(rules, weight, in_flight, now) {
             Ok(()) => Ok(()),
             Err(cause) => {
                 let block = Block::by_rule(cause, rules, now);

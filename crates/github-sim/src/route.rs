@@ -6,6 +6,7 @@
 pub(crate) mod call;
 pub(crate) mod page;
 pub(crate) mod reply;
+pub(crate) mod table;
 
 mod accounts;
 mod apps;
@@ -28,7 +29,7 @@ use crate::World;
 use crate::auth::{Credentials, Viewer};
 use crate::limit::RateLimitView;
 use crate::world::{AccountId, Found, Repo};
-use call::{Call, decoded};
+use call::Call;
 use reply::Reply;
 
 /// Where GitHub's pages for people are; the API's own addresses follow the request's.
@@ -50,8 +51,7 @@ type Routed = Result<Reply, Reply>;
 
 /// Answers a REST request.
 pub(crate) fn answer(scene: &Scene<'_>) -> Reply {
-    let path = scene.call.path.trim_matches('/');
-    let segments: Vec<String> = path.split('/').map(decoded).collect();
+    let segments = table::segments(&scene.call.path);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let routed = if scene.is_read() {
         scene.read(&segments)
@@ -75,26 +75,17 @@ impl<'a> Scene<'a> {
             ["user"] => self.own_account(),
             ["user", "repos"] => self.own_repos(),
             ["user", id] => self.user(self.account_by_id(id)),
-            ["user", id, "repos"] => {
-                self.repos_of(self.account_by_id(id), "/users/{username}/repos")
-            }
+            ["user", id, "repos"] => self.repos_of(self.account_by_id(id)),
             ["users", login] => self.user(self.world.account_named(login)),
-            ["users", login, "repos"] => {
-                self.repos_of(self.world.account_named(login), "/users/{username}/repos")
+            ["users", login, "repos"] => self.repos_of(self.world.account_named(login)),
+            ["users", login, "installation"] => {
+                self.installation_on(self.world.account_named(login))
             }
-            ["users", login, "installation"] => self.installation_on(
-                self.world.account_named(login),
-                "/users/{username}/installation",
-            ),
             ["orgs", login] => self.org(self.org_named(login)),
-            ["orgs", login, "repos"] => self.repos_of(self.org_named(login), "/orgs/{org}/repos"),
-            ["orgs", login, "installation"] => {
-                self.installation_on(self.org_named(login), "/orgs/{org}/installation")
-            }
+            ["orgs", login, "repos"] => self.repos_of(self.org_named(login)),
+            ["orgs", login, "installation"] => self.installation_on(self.org_named(login)),
             ["organizations", id] => self.org(self.account_by_id(id)),
-            ["organizations", id, "repos"] => {
-                self.repos_of(self.account_by_id(id), "/orgs/{org}/repos")
-            }
+            ["organizations", id, "repos"] => self.repos_of(self.account_by_id(id)),
             ["app"] => self.app(),
             ["app", "installations"] => self.installations(),
             ["app", "installations", id] => self.installation(id),
@@ -117,10 +108,7 @@ impl<'a> Scene<'a> {
             ["commits"] => self.commits(repo),
             ["commits", reference @ ..] => self.commit(repo, &reference.join("/")),
             ["compare", range @ ..] if !range.is_empty() => self.compare(repo, &range.join("/")),
-            ["installation"] => self.installation_on(
-                self.world.account(repo.owner),
-                "/repos/{owner}/{repo}/installation",
-            ),
+            ["installation"] => self.installation_on(self.world.account(repo.owner)),
             ["issues"] => self.issues(repo),
             ["issues", "comments"] => self.comments(repo),
             ["issues", number] => self.issue(repo, number),
@@ -162,7 +150,7 @@ impl<'a> Scene<'a> {
             format!("?{query}")
         };
         let to = format!("{}/repositories/{}{rest}{query}", self.call.base, moved.id);
-        Err(Reply::moved(&to, self.is_read()).at("/repos/{owner}/{repo}", Some("metadata=read")))
+        Err(Reply::moved(&to, self.is_read()))
     }
 
     /// Documented: what a caller may not see is 404, not 403.

@@ -5,6 +5,8 @@
 
 mod exchange;
 mod head;
+mod outcome;
+mod partial;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};

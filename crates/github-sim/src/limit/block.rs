@@ -66,8 +66,13 @@ pub(super) struct Told {
 
 impl Told {
     /// `grace`: what arrives this soon after the telling was under way already.
-    pub(super) fn forbids(&self, resource: Resource, arrived: Timestamp, grace: Duration) -> bool {
-        self.resource.is_none_or(|told| told == resource)
+    pub(super) fn forbids(
+        &self,
+        draws_on: Option<Resource>,
+        arrived: Timestamp,
+        grace: Duration,
+    ) -> bool {
+        (self.resource.is_none() || self.resource == draws_on)
             && arrived > self.at + grace
             && arrived < self.until
     }

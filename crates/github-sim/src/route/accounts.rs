@@ -41,13 +41,13 @@ impl<'a> Scene<'a> {
                 })),
             },
         };
-        Ok(reply.at("/user", None))
+        Ok(reply)
     }
 
     /// `GET /users/{username}`
     pub(super) fn user(&self, account: Option<&Account>) -> Routed {
         let account = account.ok_or_else(Reply::not_found)?;
-        Ok(Reply::ok(self.full_user(account)).at("/users/{username}", None))
+        Ok(Reply::ok(self.full_user(account)))
     }
 
     /// `GET /orgs/{org}`
@@ -83,7 +83,7 @@ impl<'a> Scene<'a> {
             "archived_at": null,
             "type": "Organization",
         });
-        Ok(Reply::ok(body).at("/orgs/{org}", None))
+        Ok(Reply::ok(body))
     }
 
     /// An account as it stands inside other objects; null for one that is gone.

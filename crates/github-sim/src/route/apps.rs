@@ -14,7 +14,7 @@ const SLUG: &str = "tidegate-sim";
 impl<'a> Scene<'a> {
     /// `GET /app`
     pub(super) fn app(&self) -> Routed {
-        self.as_app("/app")?;
+        self.as_app()?;
         let id = self.credentials.app_id();
         let owner = self
             .owners()
@@ -36,56 +36,44 @@ impl<'a> Scene<'a> {
             "events": [],
             "installations_count": self.owners().count(),
         });
-        Ok(Reply::ok(body).at("/app", None))
+        Ok(Reply::ok(body))
     }
 
     /// `GET /app/installations`
     pub(super) fn installations(&self) -> Routed {
-        let endpoint = "/app/installations";
-        self.as_app(endpoint)?;
+        self.as_app()?;
         let owners: Vec<&Account> = self.owners().collect();
-        let reply = Page::of(self.call).answer(self.call, endpoint, &owners, |owner| {
-            self.show_installation(owner)
-        });
-        Ok(reply.at(endpoint, None))
+        Ok(
+            Page::of(self.call).answer(self.call, "/app/installations", &owners, |owner| {
+                self.show_installation(owner)
+            }),
+        )
     }
 
     /// `GET /app/installations/{installation_id}`
     pub(super) fn installation(&self, id: &str) -> Routed {
-        let endpoint = "/app/installations/{installation_id}";
-        self.as_app(endpoint)?;
-        let owner = self
-            .installed_on(id)
-            .ok_or_else(|| Reply::not_found().at(endpoint, None))?;
-        Ok(Reply::ok(self.show_installation(owner)).at(endpoint, None))
+        self.as_app()?;
+        let owner = self.installed_on(id).ok_or_else(Reply::not_found)?;
+        Ok(Reply::ok(self.show_installation(owner)))
     }
 
     /// `GET /orgs/{org}/installation` and its likes
-    pub(super) fn installation_on(
-        &self,
-        account: Option<&Account>,
-        endpoint: &'static str,
-    ) -> Routed {
-        self.as_app(endpoint)?;
+    pub(super) fn installation_on(&self, account: Option<&Account>) -> Routed {
+        self.as_app()?;
         let id = account.map(|account| self.credentials.installation_of(account.id).to_string());
         let owner = id
             .and_then(|id| self.installed_on(&id))
-            .ok_or_else(|| Reply::not_found().at(endpoint, None))?;
-        Ok(Reply::ok(self.show_installation(owner)).at(endpoint, None))
+            .ok_or_else(Reply::not_found)?;
+        Ok(Reply::ok(self.show_installation(owner)))
     }
 
     /// `POST /app/installations/{installation_id}/access_tokens`
     pub(super) fn access_token(&self, id: &str) -> Routed {
-        let endpoint = "/app/installations/{installation_id}/access_tokens";
-        self.as_app(endpoint)?;
-        let owner = self
-            .installed_on(id)
-            .ok_or_else(|| Reply::not_found().at(endpoint, None))?;
+        self.as_app()?;
+        let owner = self.installed_on(id).ok_or_else(Reply::not_found)?;
         let installation = self.credentials.installation_of(owner.id);
         if self.credentials.is_suspended(installation) {
-            return Err(
-                Reply::error(403, "This installation has been suspended").at(endpoint, None)
-            );
+            return Err(Reply::error(403, "This installation has been suspended"));
         }
         let (token, expires_at) = self.credentials.mint(installation, self.now);
         let body = json!({
@@ -94,15 +82,15 @@ impl<'a> Scene<'a> {
             "permissions": permissions(),
             "repository_selection": "all",
         });
-        Ok(Reply::json(201, body).at(endpoint, None))
+        Ok(Reply::json(201, body))
     }
 
     /// Observed: without a JWT of an App these routes say that they could not decode one.
-    fn as_app(&self, endpoint: &'static str) -> Result<(), Reply> {
+    fn as_app(&self) -> Result<(), Reply> {
         match self.viewer {
             Viewer::App => Ok(()),
             Viewer::Anonymous | Viewer::User { .. } | Viewer::Installation { .. } => {
-                Err(Reply::error(401, "A JSON web token could not be decoded").at(endpoint, None))
+                Err(Reply::error(401, "A JSON web token could not be decoded"))
             }
         }
     }

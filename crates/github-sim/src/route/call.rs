@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Request};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::table::{self, Route};
 use crate::limit::{Resource, Weight};
 
 /// Enterprise Server keeps its API under these; either is understood here, too.
@@ -25,6 +26,7 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) resource: Resource,
+    pub(crate) route: Route,
     /// The GraphQL operation, for requests to that endpoint.
     pub(crate) operation: Option<Operation>,
 }
@@ -62,6 +64,7 @@ impl Call {
             _ => Resource::Core,
         };
         let operation = (resource == Resource::Graphql).then(|| Operation::read(&body));
+        let route = table::route(&path);
         let query = Query::read(head.uri.query().unwrap_or_default());
         Call {
             method: head.method,
@@ -71,6 +74,7 @@ impl Call {
             headers: head.headers,
             body,
             resource,
+            route,
             operation,
         }
     }

@@ -8,15 +8,12 @@ use super::reply::Reply;
 use super::{Routed, Scene, sort_by, time};
 use crate::world::{Comment, CommentOn, Repo};
 
-const PERMISSION: Option<&str> = Some("issues=read; pull_requests=read");
-
 impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/issues/comments`. Documented: by id, ascending, unless `sort` is given, and only then does
     /// `direction` count; `since` looks at the last change. Assumed: it works where issues are off, for the pull requests.
     pub(super) fn comments(&self, repo: &Repo) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/issues/comments";
         let query = &self.call.query;
-        let refuse = |field: &str| Reply::invalid("IssueComment", field).at(endpoint, PERMISSION);
+        let refuse = |field: &str| Reply::invalid("IssueComment", field);
         let sort = query
             .one_of("sort", &["", "created", "updated"])
             .map_err(refuse)?;
@@ -46,14 +43,13 @@ impl Scene<'_> {
         let reply = Page::of(self.call).answer(self.call, &address, &comments, |comment| {
             self.show_comment(repo, comment)
         });
-        Ok(reply.at(endpoint, PERMISSION))
+        Ok(reply)
     }
 
     /// `GET /repos/{owner}/{repo}/issues/{issue_number}/comments`: by id, ascending.
     pub(super) fn comments_of(&self, repo: &Repo, number: &str) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/issues/{issue_number}/comments";
-        let refuse = |field: &str| Reply::invalid("IssueComment", field).at(endpoint, PERMISSION);
-        let missing = || Reply::not_found().at(endpoint, PERMISSION);
+        let refuse = |field: &str| Reply::invalid("IssueComment", field);
+        let missing = || Reply::not_found();
         let number: u64 = number.parse().map_err(|_no_number| missing())?;
         if !repo.issues.contains_key(&number) && !repo.pulls.contains_key(&number) {
             return Err(missing());
@@ -71,7 +67,7 @@ impl Scene<'_> {
         let reply = Page::of(self.call).answer(self.call, &address, &comments, |comment| {
             self.show_comment(repo, comment)
         });
-        Ok(reply.at(endpoint, PERMISSION))
+        Ok(reply)
     }
 
     fn show_comment(&self, repo: &Repo, comment: &Comment) -> Value {

@@ -9,8 +9,6 @@ use super::reply::Reply;
 use super::{Routed, Scene, time};
 use crate::world::{Commit, Identity, Oid, Repo, Signature};
 
-const PERMISSION: Option<&str> = Some("contents=read");
-
 /// Documented: a commit shows its first 300 files on a page.
 const FILES: u64 = 300;
 
@@ -18,18 +16,17 @@ impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/commits`: what is reachable from a branch or commit, in git's order. `since` and `until` look at the
     /// committer's time.
     pub(super) fn commits(&self, repo: &Repo) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/commits";
         let query = &self.call.query;
-        let refuse = |field: &str| Reply::invalid("Commit", field).at(endpoint, PERMISSION);
+        let refuse = |field: &str| Reply::invalid("Commit", field);
         if repo.is_empty() && repo.branches.is_empty() {
-            return Err(Reply::error(409, "Git Repository is empty.").at(endpoint, PERMISSION));
+            return Err(Reply::error(409, "Git Repository is empty."));
         }
         // Files are counted here, not named: a list by path would be a lie.
         if query.get("path").is_some_and(|path| !path.is_empty()) {
             return Err(refuse("path"));
         }
         let head = self.resolve(repo, query.get("sha").filter(|sha| !sha.is_empty()));
-        let head = head.ok_or_else(|| Reply::not_found().at(endpoint, PERMISSION))?;
+        let head = head.ok_or_else(Reply::not_found)?;
         let (since, until) = (
             query.time("since").map_err(refuse)?,
             query.time("until").map_err(refuse)?,
@@ -60,22 +57,19 @@ impl Scene<'_> {
             .filter(|commit| fits(commit))
             .collect();
         let address = format!("/repositories/{}/commits", repo.id);
-        let reply = Page::of(self.call).answer(self.call, &address, &commits, |commit| {
-            self.show_commit(repo, commit)
-        });
-        Ok(reply.at(endpoint, PERMISSION))
+        Ok(
+            Page::of(self.call).answer(self.call, &address, &commits, |commit| {
+                self.show_commit(repo, commit)
+            }),
+        )
     }
 
     /// `GET /repos/{owner}/{repo}/commits/{ref}`
     pub(super) fn commit(&self, repo: &Repo, reference: &str) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/commits/{ref}";
         let commit = self
             .resolve(repo, Some(reference))
             .and_then(|oid| repo.commit(&oid))
-            .ok_or_else(|| {
-                Reply::error(422, &format!("No commit found for SHA: {reference}"))
-                    .at(endpoint, PERMISSION)
-            })?;
+            .ok_or_else(|| Reply::error(422, &format!("No commit found for SHA: {reference}")))?;
         let mut body = self.show_commit(repo, commit);
         body["stats"] = json!({
             "total": commit.additions + commit.deletions,
@@ -83,7 +77,7 @@ impl Scene<'_> {
             "deletions": commit.deletions,
         });
         body["files"] = files(&self.repo_web(repo), &self.repo_url(repo), commit);
-        Ok(Reply::ok(body).at(endpoint, PERMISSION))
+        Ok(Reply::ok(body))
     }
 
     /// The commit that a branch's name, a commit's id or `HEAD` stands for; the default branch for nothing.

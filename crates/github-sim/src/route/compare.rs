@@ -9,16 +9,13 @@ use super::reply::Reply;
 use super::{Routed, Scene};
 use crate::world::{Commit, Repo};
 
-const ENDPOINT: &str = "/repos/{owner}/{repo}/compare/{basehead}";
-const PERMISSION: Option<&str> = Some("contents=read");
-
 /// Documented: without a page the first 250 commits.
 const UNPAGED: usize = 250;
 
 impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/compare/{basehead}`
     pub(super) fn compare(&self, repo: &Repo, range: &str) -> Routed {
-        let missing = || Reply::not_found().at(ENDPOINT, PERMISSION);
+        let missing = || Reply::not_found();
         let (base, head) = range.split_once("...").ok_or_else(missing)?;
         let find = |name| {
             self.resolve(repo, Some(name))
@@ -35,7 +32,7 @@ impl Scene<'_> {
             .find(|commit| behind.contains(&commit.oid));
         let common = common.ok_or_else(|| {
             let message = format!("No common ancestor between {base} and {head}.");
-            Reply::error(404, &message).at(ENDPOINT, PERMISSION)
+            Reply::error(404, &message)
         })?;
         // Documented: in chronological order.
         let mut commits: Vec<&Arc<Commit>> = ahead
@@ -87,6 +84,6 @@ impl Scene<'_> {
         } else {
             reply
         };
-        Ok(reply.at(ENDPOINT, PERMISSION))
+        Ok(reply)
     }
 }

@@ -8,8 +8,6 @@ use super::reply::Reply;
 use super::{Routed, Scene, opt_time, sort_by, time};
 use crate::world::{Issue, Pull, Repo};
 
-const PERMISSION: Option<&str> = Some("issues=read");
-
 /// An issue, or the issue behind a pull request.
 #[derive(Clone, Copy)]
 struct Item<'a> {
@@ -20,11 +18,10 @@ struct Item<'a> {
 impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/issues`. Documented: pull requests are in this list, too, and it is 410 where issues are off.
     pub(super) fn issues(&self, repo: &Repo) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/issues";
         let query = &self.call.query;
-        let refuse = |field: &str| Reply::invalid("Issue", field).at(endpoint, PERMISSION);
+        let refuse = |field: &str| Reply::invalid("Issue", field);
         if !repo.issues_enabled {
-            return Err(disabled().at(endpoint, PERMISSION));
+            return Err(disabled());
         }
         let state = query
             .one_of("state", &["open", "closed", "all"])
@@ -81,15 +78,15 @@ impl Scene<'_> {
             }),
         }
         let address = format!("/repositories/{}/issues", repo.id);
-        let reply = Page::of(self.call).answer(self.call, &address, &items, |item| {
-            self.show_issue(repo, *item)
-        });
-        Ok(reply.at(endpoint, PERMISSION))
+        Ok(
+            Page::of(self.call).answer(self.call, &address, &items, |item| {
+                self.show_issue(repo, *item)
+            }),
+        )
     }
 
     /// `GET /repos/{owner}/{repo}/issues/{issue_number}`
     pub(super) fn issue(&self, repo: &Repo, number: &str) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/issues/{issue_number}";
         let number = number
             .parse::<u64>()
             .map_err(|_no_number| Reply::not_found())?;
@@ -99,15 +96,15 @@ impl Scene<'_> {
                 pull: Some(pull),
             },
             (Some(_), None) if !repo.issues_enabled => {
-                return Err(disabled().at(endpoint, PERMISSION));
+                return Err(disabled());
             }
             (Some(issue), None) => Item { issue, pull: None },
-            (None, None) => return Err(Reply::not_found().at(endpoint, PERMISSION)),
+            (None, None) => return Err(Reply::not_found()),
         };
         let mut body = self.show_issue(repo, item);
         let closer = item.issue.closed_by();
         body["closed_by"] = self.simple_user(closer);
-        Ok(Reply::ok(body).at(endpoint, PERMISSION))
+        Ok(Reply::ok(body))
     }
 
     pub(super) fn show_labels(&self, repo: &Repo, names: &[String]) -> Value {

@@ -15,6 +15,6 @@ impl Scene<'_> {
             "api": ["192.0.2.32/28"],
             "git": ["192.0.2.48/28"],
         });
-        Ok(Reply::ok(body).at("/meta", None))
+        Ok(Reply::ok(body))
     }
 }

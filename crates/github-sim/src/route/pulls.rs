@@ -7,14 +7,11 @@ use super::reply::Reply;
 use super::{Routed, Scene, opt_time, sort_by, time};
 use crate::world::{Pull, Repo};
 
-const PERMISSION: Option<&str> = Some("pull_requests=read");
-
 impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/pulls`
     pub(super) fn pulls(&self, repo: &Repo) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/pulls";
         let query = &self.call.query;
-        let refuse = |field: &str| Reply::invalid("PullRequest", field).at(endpoint, PERMISSION);
+        let refuse = |field: &str| Reply::invalid("PullRequest", field);
         let state = query
             .one_of("state", &["open", "closed", "all"])
             .map_err(refuse)?;
@@ -60,17 +57,12 @@ impl Scene<'_> {
         let shown_repo = self.show_repo(repo);
         let address = format!("/repositories/{}/pulls", repo.id);
         let show = |pull: &&Pull| self.show_pull(repo, &shown_repo, pull);
-        Ok(Page::of(self.call)
-            .answer(self.call, &address, &pulls, show)
-            .at(endpoint, PERMISSION))
+        Ok(Page::of(self.call).answer(self.call, &address, &pulls, show))
     }
 
     /// `GET /repos/{owner}/{repo}/pulls/{pull_number}`
     pub(super) fn pull(&self, repo: &Repo, number: &str) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/pulls/{pull_number}";
-        let pull = self
-            .pull_numbered(repo, number)
-            .map_err(|reply| reply.at(endpoint, PERMISSION))?;
+        let pull = self.pull_numbered(repo, number)?;
         let mut body = self.show_pull(repo, &self.show_repo(repo), pull);
         let more = json!({
             "merged": pull.merged.is_some(),
@@ -89,7 +81,7 @@ impl Scene<'_> {
         if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
             body.extend(more);
         }
-        Ok(Reply::ok(body).at(endpoint, PERMISSION))
+        Ok(Reply::ok(body))
     }
 
     pub(super) fn pull_numbered<'r>(

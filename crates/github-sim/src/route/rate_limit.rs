@@ -9,9 +9,8 @@ use crate::limit::Resource;
 impl Scene<'_> {
     /// `GET /rate_limit`. On a server without limits it is a 404.
     pub(super) fn rate_limit(&self) -> Routed {
-        let endpoint = "/rate_limit";
         let Some(quotas) = &self.quotas else {
-            return Err(Reply::error(404, "Rate limiting is not enabled.").at(endpoint, None));
+            return Err(Reply::error(404, "Rate limiting is not enabled."));
         };
         let mut resources = Map::new();
         let mut rate = Value::Null;
@@ -27,6 +26,6 @@ impl Scene<'_> {
             }
             resources.insert(quota.resource.as_str().to_owned(), shown);
         }
-        Ok(Reply::ok(json!({"resources": resources, "rate": rate})).at(endpoint, None))
+        Ok(Reply::ok(json!({"resources": resources, "rate": rate})))
     }
 }

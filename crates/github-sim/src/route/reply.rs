@@ -13,10 +13,6 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content: Content,
     pub(crate) headers: Vec<(HeaderName, String)>,
-    /// The route as GitHub's docs write it.
-    pub(crate) endpoint: &'static str,
-    /// The permission that an App needs for it, as `x-accepted-github-permissions` tells.
-    pub(crate) permission: Option<&'static str>,
 }
 
 /// A body.
@@ -34,8 +30,6 @@ impl Reply {
             status,
             content: Content::Json(Box::new(body)),
             headers: Vec::new(),
-            endpoint: "unknown",
-            permission: None,
         }
     }
 
@@ -79,14 +73,6 @@ impl Reply {
     pub(crate) fn header(mut self, name: HeaderName, value: String) -> Reply {
         self.headers.push((name, value));
         self
-    }
-
-    pub(crate) fn at(self, endpoint: &'static str, permission: Option<&'static str>) -> Reply {
-        Reply {
-            endpoint,
-            permission,
-            ..self
-        }
     }
 
     /// The body in its compact form.

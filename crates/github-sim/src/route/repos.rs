@@ -8,8 +8,6 @@ use super::{Routed, Scene, WEB, sort_by, time};
 use crate::auth::Viewer;
 use crate::world::{Account, Repo};
 
-const PERMISSION: Option<&str> = Some("metadata=read");
-
 /// The addresses that every repository carries: the field and what follows the repository's own address.
 const ADDRESSES: &[(&str, &str)] = &[
     ("forks_url", "/forks"),
@@ -55,9 +53,9 @@ const ADDRESSES: &[(&str, &str)] = &[
 
 impl<'a> Scene<'a> {
     /// `GET /orgs/{org}/repos`, `GET /users/{username}/repos`
-    pub(super) fn repos_of(&self, account: Option<&'a Account>, endpoint: &'static str) -> Routed {
+    pub(super) fn repos_of(&self, account: Option<&'a Account>) -> Routed {
         let account = account.ok_or_else(Reply::not_found)?;
-        let space = if endpoint.starts_with("/orgs") {
+        let space = if self.call.path.starts_with("/org") {
             "organizations"
         } else {
             "user"
@@ -94,34 +92,33 @@ impl<'a> Scene<'a> {
         let address = format!("/{space}/{}/repos", account.id);
         let reply =
             Page::of(self.call).answer(self.call, &address, &repos, |repo| self.show_repo(repo));
-        Ok(reply.at(endpoint, PERMISSION))
+        Ok(reply)
     }
 
     /// `GET /user/repos`
     pub(super) fn own_repos(&self) -> Routed {
         match self.viewer {
-            Viewer::Anonymous => {
-                Err(Reply::error(401, "Requires authentication").at("/user/repos", None))
-            }
+            Viewer::Anonymous => Err(Reply::error(401, "Requires authentication")),
             Viewer::User { .. } => {
                 let repos: Vec<&Repo> = self.world.repos().collect();
                 let reply = Page::of(self.call).answer(self.call, "/user/repos", &repos, |repo| {
                     self.show_repo(repo)
                 });
-                Ok(reply.at("/user/repos", PERMISSION))
+                Ok(reply)
             }
             Viewer::App | Viewer::Installation { .. } => {
-                Err(Reply::error(403, "Resource not accessible by integration")
-                    .at("/user/repos", None))
+                Err(Reply::error(403, "Resource not accessible by integration"))
             }
         }
     }
 
     /// `GET /installation/repositories`
     pub(super) fn installation_repos(&self) -> Routed {
-        let endpoint = "/installation/repositories";
         let Viewer::Installation { owner, .. } = self.viewer else {
-            return Err(Reply::error(403, "You must authenticate with an installation access token in order to list repositories for an installation.").at(endpoint, None));
+            return Err(Reply::error(
+                403,
+                "You must authenticate with an installation access token in order to list repositories for an installation.",
+            ));
         };
         let repos = self.world.repos_of(*owner);
         let page = Page::of(self.call);
@@ -131,9 +128,12 @@ impl<'a> Scene<'a> {
             .map(|repo| self.show_repo(repo))
             .collect();
         let body = json!({"total_count": repos.len(), "repository_selection": "all", "repositories": shown});
-        Ok(page
-            .link(self.call, endpoint, repos.len(), Reply::ok(body))
-            .at(endpoint, PERMISSION))
+        Ok(page.link(
+            self.call,
+            "/installation/repositories",
+            repos.len(),
+            Reply::ok(body),
+        ))
     }
 
     /// `GET /repos/{owner}/{repo}`
@@ -146,13 +146,12 @@ impl<'a> Scene<'a> {
         }
         body["network_count"] = json!(0);
         body["subscribers_count"] = json!(0);
-        Ok(Reply::ok(body).at("/repos/{owner}/{repo}", PERMISSION))
+        Ok(Reply::ok(body))
     }
 
     /// `GET /repos/{owner}/{repo}/branches/{branch}`
     pub(super) fn branch(&self, repo: &Repo, name: &str) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/branches/{branch}";
-        let missing = || Reply::error(404, "Branch not found").at(endpoint, None);
+        let missing = || Reply::error(404, "Branch not found");
         let head = repo
             .branches
             .get(name)
@@ -167,7 +166,7 @@ impl<'a> Scene<'a> {
             "protection": {"enabled": false},
             "protection_url": format!("{url}/protection"),
         });
-        Ok(Reply::ok(body).at(endpoint, Some("contents=read")))
+        Ok(Reply::ok(body))
     }
 
     /// The repository's address in the API.

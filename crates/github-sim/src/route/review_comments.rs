@@ -8,27 +8,16 @@ use super::reply::Reply;
 use super::{Routed, Scene, sort_by, time};
 use crate::world::{DiffComment, Repo};
 
-const PERMISSION: Option<&str> = Some("pull_requests=read");
-
 impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/pulls/comments`
     pub(super) fn review_comments(&self, repo: &Repo) -> Routed {
         let address = format!("/repositories/{}/pulls/comments", repo.id);
-        self.listed(
-            repo,
-            repo.diff_comments.values().collect(),
-            &address,
-            "/repos/{owner}/{repo}/pulls/comments",
-        )
+        self.listed(repo, repo.diff_comments.values().collect(), &address)
     }
 
     /// `GET /repos/{owner}/{repo}/pulls/{pull_number}/comments`
     pub(super) fn review_comments_of(&self, repo: &Repo, number: &str) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/pulls/{pull_number}/comments";
-        let number = self
-            .pull_numbered(repo, number)
-            .map_err(|reply| reply.at(endpoint, PERMISSION))?
-            .number();
+        let number = self.pull_numbered(repo, number)?.number();
         let comments = repo
             .diff_comments
             .values()
@@ -38,22 +27,13 @@ impl Scene<'_> {
             repo,
             comments,
             &format!("/repositories/{}/pulls/{number}/comments", repo.id),
-            endpoint,
         )
     }
 
     /// Documented: by id, ascending, unless `sort` is given, and only then does `direction` count.
-    fn listed(
-        &self,
-        repo: &Repo,
-        mut comments: Vec<&DiffComment>,
-        address: &str,
-        endpoint: &'static str,
-    ) -> Routed {
+    fn listed(&self, repo: &Repo, mut comments: Vec<&DiffComment>, address: &str) -> Routed {
         let query = &self.call.query;
-        let refuse = |field: &str| {
-            Reply::invalid("PullRequestReviewComment", field).at(endpoint, PERMISSION)
-        };
+        let refuse = |field: &str| Reply::invalid("PullRequestReviewComment", field);
         let sort = query
             .one_of("sort", &["", "created", "updated", "created_at"])
             .map_err(refuse)?;
@@ -75,9 +55,7 @@ impl Scene<'_> {
             _ => {}
         }
         let show = |comment: &&DiffComment| self.show_review_comment(repo, comment);
-        Ok(Page::of(self.call)
-            .answer(self.call, address, &comments, show)
-            .at(endpoint, PERMISSION))
+        Ok(Page::of(self.call).answer(self.call, address, &comments, show))
     }
 
     fn show_review_comment(&self, repo: &Repo, comment: &DiffComment) -> Value {

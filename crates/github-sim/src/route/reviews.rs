@@ -6,22 +6,17 @@ use super::page::Page;
 use super::{Routed, Scene, time};
 use crate::world::{Repo, Review};
 
-const PERMISSION: Option<&str> = Some("pull_requests=read");
-
 impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews`. Documented: in chronological order.
     pub(super) fn reviews(&self, repo: &Repo, number: &str) -> Routed {
-        let endpoint = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews";
-        let number = self
-            .pull_numbered(repo, number)
-            .map_err(|reply| reply.at(endpoint, PERMISSION))?
-            .number();
+        let number = self.pull_numbered(repo, number)?.number();
         let reviews: Vec<&Review> = repo.reviews_of(number).collect();
         let address = format!("/repositories/{}/pulls/{number}/reviews", repo.id);
-        let reply = Page::of(self.call).answer(self.call, &address, &reviews, |review| {
-            self.show_review(repo, review)
-        });
-        Ok(reply.at(endpoint, PERMISSION))
+        Ok(
+            Page::of(self.call).answer(self.call, &address, &reviews, |review| {
+                self.show_review(repo, review)
+            }),
+        )
     }
 
     fn show_review(&self, repo: &Repo, review: &Review) -> Value {

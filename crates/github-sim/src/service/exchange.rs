@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::head::{Finish, Quota};
+use super::outcome::{Outcome, UNNAMED_WAIT, whom};
+use super::partial::partial;
 use crate::auth::{Caller, Denied, Viewer};
 use crate::body::{SimBody, SimError};
 use crate::etag::{self, EtagRule};
 use crate::fault::{Action, Target};
-use crate::limit::{
-    Account, Block, Place, RateLimitView, Refusal, RefusalForm, Resource, Share, Weight,
-};
+use crate::limit::{Account, Place, RateLimitView, Refusal, RefusalForm, Resource, Share};
 use crate::observer::{Entry, Refused, Seen};
 use crate::route::call::Call;
 use crate::route::reply::{Content, DOCS, Reply};
@@ -26,11 +26,11 @@ use crate::route::{self, Scene};
 use crate::world::World;
 use crate::{Sim, graphql};
 
-/// The API versions that this GitHub knows; the first is taken where none is asked for.
+/// The API versions that this GitHub knows. Their answers are the same here.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 
-const SECONDARY_DOCS: &str = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits";
-const PRIMARY_DOCS: &str = "https://docs.github.com/rest/using-the-rest-api/getting-started-with-the-rest-api#rate-limiting";
+/// Documented: requests without a user agent are rejected.
+const NO_AGENT: &str = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.";
 
 /// A request under way.
 pub(super) struct Exchange {
@@ -40,40 +40,15 @@ pub(super) struct Exchange {
     /// What this caller may spend; an address without a token if the credential is not good.
     share: Share,
     actions: Vec<Action>,
+    /// What the secondary limits said when it arrived.
+    admission: Result<(), Refusal>,
     place: Option<Place>,
     entry: Entry,
     arrived: Timestamp,
 }
 
-/// An answer, what it costs and what its receiver learns from it.
-struct Outcome {
-    reply: Reply,
-    cost: u64,
-    nodes: u64,
-    refused: Option<Refused>,
-    /// The account learns to stay away: from one resource or from all.
-    told: Option<(Option<Resource>, Timestamp)>,
-    retry_after: Option<u64>,
-    /// Headers show a spent quota, whatever is left.
-    claims_exhaustion: bool,
-}
-
-impl Outcome {
-    fn of(reply: Reply) -> Outcome {
-        Outcome {
-            reply,
-            cost: 0,
-            nodes: 0,
-            refused: None,
-            told: None,
-            retry_after: None,
-            claims_exhaustion: false,
-        }
-    }
-}
-
 impl Exchange {
-    /// The request arrives: it takes its place among those in flight, and faults choose it or let it go.
+    /// The request arrives: its sender is told apart, faults choose it or let it go, and the secondary limits let it in or not.
     pub(super) fn begin(
         sim: Sim,
         request: Request<Bytes>,
@@ -94,34 +69,54 @@ impl Exchange {
             (identity, share)
         };
         let (account, credential) = match &identity {
-            Ok(caller) => (caller.account.clone(), caller.account.to_string()),
-            Err(denied) => (denied.account.clone(), denied.credential.clone()),
+            Ok(caller) => (&caller.account, caller.account.to_string()),
+            Err(denied) => (&denied.account, denied.credential.clone()),
         };
-        let place = state.ledger.arrive(&account);
+        let (place, in_flight) = state.ledger.arrive(account);
         let path = call.target();
-        let actions = state.faults.strike(
-            &Target {
-                method: call.method.as_str(),
-                path: &path,
-                operation: call
-                    .operation
-                    .as_ref()
-                    .and_then(|operation| operation.name.as_deref()),
-                resource: call.resource,
-                credential: &credential,
-                first: call
-                    .operation
-                    .as_ref()
-                    .and_then(|operation| operation.first),
-            },
-            arrived,
-        );
-        let endpoint = match &call.operation {
+        let operation = call.operation.as_ref();
+        let target = Target {
+            method: call.method.as_str(),
+            path: &path,
+            operation: operation.and_then(|operation| operation.name.as_deref()),
+            resource: call.resource,
+            credential: &credential,
+            first: operation.and_then(|operation| operation.first),
+        };
+        let actions = state.faults.strike(&target, arrived);
+        let endpoint = match operation {
             Some(operation) => format!(
                 "graphql {}",
                 operation.name.as_deref().unwrap_or("anonymous")
             ),
-            None => "unknown".to_owned(),
+            None => call.route.endpoint.to_owned(),
+        };
+        let draws_on = (!is_free(&call)).then_some(call.resource);
+        let sent_into_block = state.ledger.is_told(account, draws_on, arrived, grace);
+        let weight = call.weight();
+        let is_let_in = identity.is_ok()
+            && call.headers.contains_key(USER_AGENT)
+            && !actions.iter().any(Action::ends);
+        let admission = match actions.iter().find(|action| action.ends()) {
+            Some(Action::SecondaryLimit {
+                seconds,
+                retry_after,
+                status,
+                claims_exhaustion,
+            }) => {
+                let form = RefusalForm {
+                    status: *status,
+                    retry_after: *retry_after,
+                    claims_exhaustion: *claims_exhaustion,
+                };
+                Err(state
+                    .ledger
+                    .block(account, Duration::from_secs(*seconds), form, arrived))
+            }
+            _ if is_let_in => state
+                .ledger
+                .admit_secondary(account, weight, in_flight, arrived),
+            _ => Ok(()),
         };
         let entry = state.observer.begin(Seen {
             at: arrived,
@@ -131,12 +126,14 @@ impl Exchange {
             endpoint,
             resource: call.resource,
             cost: 0,
-            points: 0,
+            points: if is_let_in && admission.is_ok() {
+                weight.points
+            } else {
+                0
+            },
             status: 0,
             refused: None,
-            sent_into_block: state
-                .ledger
-                .is_told(&account, call.resource, arrived, grace),
+            sent_into_block,
             not_modified: false,
             faults: actions.iter().map(Action::name).collect(),
             took_ms: 0,
@@ -146,6 +143,7 @@ impl Exchange {
             identity,
             share,
             actions,
+            admission,
             place: Some(place),
             entry,
             arrived,
@@ -156,167 +154,129 @@ impl Exchange {
     /// Everything after the arrival.
     pub(super) async fn run(mut self) -> Result<Response<SimBody>, SimError> {
         let latency = self.state().latency;
-        let slow: u64 = self
-            .actions
-            .iter()
-            .map(|action| {
-                if let Action::Delay { ms } = action {
-                    *ms
-                } else {
-                    0
-                }
-            })
-            .sum();
-        let base = latency.base + Duration::from_millis(slow);
-        tokio::time::sleep(base).await;
-
+        tokio::time::sleep(latency.base + self.delay()).await;
         if self.actions.contains(&Action::Reset) {
             self.finish_entry(0);
             return Err(SimError::Reset);
         }
+        // What is read, counted and shown is of one instant; the rest of the time passes before the answer is out.
         let now = self.sim.clock().now();
         let mut outcome = self.decide(now);
-        let (validator, finished) = self.validate(&mut outcome);
+        let (validator, bytes) = self.validate(&mut outcome);
+        let state = self.state();
         if outcome.cost > 0 {
-            self.state()
+            state
                 .ledger
                 .charge(self.account(), self.call.resource, outcome.cost, now);
         }
         let thinking = latency.per_node * u32::try_from(outcome.nodes).unwrap_or(u32::MAX);
         let busy = (latency.base + thinking).as_secs_f64();
-        self.state()
+        state
             .ledger
             .charge_cpu(self.account(), self.call.resource, busy, now);
-        let head = Finish {
+        let finish = Finish {
             call: &self.call,
             reply: &outcome.reply,
             validator: validator.as_deref(),
             quota: self.quota(&outcome, now),
             retry_after: outcome.retry_after,
             date: now + self.skew(),
-            serial: self.state().answered.fetch_add(1, Ordering::Relaxed),
-            seed: self.state().seed,
-            length: finished.len(),
+            serial: state.answered.fetch_add(1, Ordering::Relaxed),
+            seed: state.seed,
+            length: bytes.len(),
         };
-        let mut response = head.response(SimBody::whole(finished));
+        let mut response = finish.response(SimBody::whole(bytes));
 
         tokio::time::sleep(thinking).await;
-        let told = self.sim.clock().now();
         if let Some((resource, until)) = outcome.told {
             self.state()
                 .ledger
-                .tell(self.account(), resource, until, told);
+                .tell(self.account(), resource, until, self.sim.clock().now());
         }
         self.entry.seen.cost = outcome.cost;
         self.entry.seen.refused = outcome.refused;
         self.entry.seen.not_modified = response.status() == 304;
-        if self.call.operation.is_none() {
-            self.entry.seen.endpoint = outcome.reply.endpoint.to_owned();
-        }
         self.finish_entry(response.status().as_u16());
         self.bend(&mut response);
         Ok(response)
     }
 
     /// What the answer is, before validators and headers.
-    fn decide(&mut self, now: Timestamp) -> Outcome {
-        match self.actions.iter().find(|action| action.ends()).cloned() {
-            Some(Action::Status { code }) => return self.broken(code),
+    fn decide(&self, now: Timestamp) -> Outcome {
+        let is_graphql = self.call.operation.is_some();
+        match self.actions.iter().find(|action| action.ends()) {
+            Some(Action::Status { code }) => return Outcome::broken(*code, is_graphql),
             Some(Action::ExpireToken) => {
                 self.state().credentials.expire(&self.call.headers);
+                let reply = Reply::error(401, "Bad credentials");
                 return Outcome {
-                    refused: Some(Refused::Credential),
-                    ..Outcome::of(Reply::error(401, "Bad credentials"))
-                };
-            }
-            Some(Action::SecondaryLimit {
-                seconds,
-                retry_after,
-                status,
-                claims_exhaustion,
-            }) => {
-                let form = RefusalForm {
-                    status,
-                    retry_after,
-                    claims_exhaustion,
-                };
-                let refusal = self.state().ledger.block(
-                    self.account(),
-                    Duration::from_secs(seconds),
-                    form,
-                    now,
-                );
-                return self.refuse(refusal, now);
-            }
-            Some(Action::GraphqlRateLimited { kind }) => {
-                return self.limited_in_200(&kind, now + UNNAMED_WAIT);
-            }
-            _ => {}
-        }
-        if self.call.headers.get(USER_AGENT).is_none() {
-            // Documented: requests without a user agent are rejected.
-            let message = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
-            return Outcome::of(Reply::error(403, message));
-        }
-        let viewer = match &self.identity {
-            Ok(caller) => caller.viewer.clone(),
-            Err(denied) => {
-                // Observed: a refused credential is charged to the address, and shows the address's quota.
-                let reply = Reply::error(denied.status, &denied.message);
-                return Outcome {
-                    cost: 1,
                     refused: Some(Refused::Credential),
                     ..Outcome::of(reply)
                 };
             }
+            Some(Action::GraphqlRateLimited { kind }) => {
+                return Outcome::limited_in_200(kind, &self.whom(), now + UNNAMED_WAIT);
+            }
+            _ => {}
+        }
+        if let Err(refusal) = &self.admission {
+            return self.refuse(refusal, now);
+        }
+        if !self.call.headers.contains_key(USER_AGENT) {
+            return Outcome::of(Reply::error(403, NO_AGENT));
+        }
+        let viewer = match &self.identity {
+            Ok(caller) => &caller.viewer,
+            Err(denied) => return Outcome::denied(denied),
         };
-        let weight = self.call.weight();
-        let ledger = &self.state().ledger;
-        if let Err(refusal) = ledger.admit_secondary(self.account(), weight, now) {
-            return self.refuse(refusal, now);
+        let cost = u64::from(!is_free(&self.call));
+        // GraphQL turns away who has no token before it looks at quotas.
+        let is_counted = !is_graphql || self.share != Share::Anonymous;
+        if cost > 0 && is_counted {
+            let ledger = &self.state().ledger;
+            let limit = self.limit(self.call.resource);
+            if let Err(refusal) =
+                ledger.admit_primary(self.account(), self.call.resource, limit, now)
+            {
+                return self.refuse(&refusal, now);
+            }
         }
-        let is_free = self.call.path == "/rate_limit";
-        if !is_free
-            && let Err(refusal) =
-                ledger.admit_primary(self.account(), weight.resource, self.limit(weight), now)
-        {
-            self.entry.seen.points = weight.points;
-            return self.refuse(refusal, now);
-        }
-        self.entry.seen.points = weight.points;
         if let Some(refused) = self.unknown_version() {
-            return Outcome {
-                cost: 1,
-                ..Outcome::of(refused)
-            };
+            return Outcome::of(refused).costing(cost);
         }
         let replica = self
             .actions
             .contains(&Action::Stale)
             .then(|| self.sim.replica())
             .flatten();
+        let answer = |world: &World| {
+            if is_graphql {
+                self.graphql(world, viewer, now)
+            } else {
+                self.rest(world, viewer, now).costing(cost)
+            }
+        };
         match &replica {
-            Some(replica) => self.answer(replica, &viewer, is_free, now),
-            None => self.answer(&self.sim.world(), &viewer, is_free, now),
+            Some(replica) => answer(replica),
+            None => answer(&self.sim.world()),
         }
     }
 
-    fn answer(&self, world: &World, viewer: &Viewer, is_free: bool, now: Timestamp) -> Outcome {
-        if self.call.operation.is_some() {
-            return self.graphql(world, viewer, now);
-        }
-        let reply = route::answer(&Scene {
+    fn rest(&self, world: &World, viewer: &Viewer, now: Timestamp) -> Outcome {
+        let quotas = || {
+            Resource::ALL
+                .iter()
+                .map(|resource| self.view(*resource, now))
+                .collect()
+        };
+        Outcome::of(route::answer(&Scene {
             world,
             viewer,
             credentials: &self.state().credentials,
             call: &self.call,
             now,
-            quotas: (!self.hides_limits()).then(|| self.quotas(now)),
-        });
-        Outcome {
-            cost: u64::from(!is_free),
-            ..Outcome::of(reply)
-        }
+            quotas: (!self.hides_limits()).then(quotas),
+        }))
     }
 
     fn graphql(&self, world: &World, viewer: &Viewer, now: Timestamp) -> Outcome {
@@ -330,10 +290,12 @@ impl Exchange {
             Viewer::App => {
                 return Outcome::of(Reply::error(403, "Resource not accessible by integration"));
             }
+            Viewer::User { .. } | Viewer::Installation { .. }
+                if self.call.method != Method::POST =>
+            {
+                return Outcome::of(Reply::not_found());
+            }
             Viewer::User { .. } | Viewer::Installation { .. } => {}
-        }
-        if self.call.method != Method::POST {
-            return Outcome::of(Reply::not_found());
         }
         let view = self.view(Resource::Graphql, now);
         let limits = graphql::RateLimitView {
@@ -352,92 +314,18 @@ impl Exchange {
             ..Reply::json(answer.status, Value::Null)
         };
         Outcome {
-            cost: answer.cost,
             nodes: answer.nodes,
-            ..Outcome::of(reply)
+            ..Outcome::of(reply).costing(answer.cost)
         }
     }
 
-    /// A server error. Documented: a GraphQL query that times out costs points all the same.
-    fn broken(&self, code: u16) -> Outcome {
-        if self.call.operation.is_some() && matches!(code, 502 | 504) {
-            let message = "Something went wrong while executing your query. This may be the result of a timeout, or it \
-                           could be a GitHub bug.";
-            let body = json!({"data": null, "errors": [{"message": message}]});
-            return Outcome {
-                cost: 1,
-                ..Outcome::of(Reply::json(code, body))
-            };
-        }
-        Outcome::of(Reply::error(
-            code,
-            if code == 503 {
-                "Service Unavailable"
-            } else {
-                "Server Error"
-            },
-        ))
-    }
-
-    /// A refusal by a limit, in GitHub's words.
-    fn refuse(&self, refusal: Refusal, now: Timestamp) -> Outcome {
+    fn refuse(&self, refusal: &Refusal, now: Timestamp) -> Outcome {
         match refusal {
-            Refusal::Secondary(block) => self.refuse_secondary(&block, now),
-            Refusal::Primary(_) if self.call.operation.is_some() => {
-                // Documented: over the primary limit GraphQL answers 200 with an error.
-                let until = self.view(Resource::Graphql, now).reset;
-                let outcome = self.limited_in_200("RATE_LIMITED", until);
-                Outcome {
-                    refused: Some(Refused::Primary),
-                    ..outcome
-                }
-            }
+            Refusal::Secondary(block) => Outcome::refused_secondary(block, now),
             Refusal::Primary(view) => {
-                let status = self.state().ledger.rules().primary.status.code();
-                let whom = self.whom();
-                let message = match &self.identity {
-                    Ok(Caller {
-                        viewer: Viewer::Anonymous,
-                        ..
-                    })
-                    | Err(_) => format!(
-                        "API rate limit exceeded for {whom}. (But here's the good news: Authenticated requests get a \
-                         higher rate limit. Check out the documentation for more details.)"
-                    ),
-                    Ok(_) => format!("API rate limit exceeded for {whom}."),
-                };
-                let body = json!({"message": message, "documentation_url": PRIMARY_DOCS, "status": status.to_string()});
-                Outcome {
-                    refused: Some(Refused::Primary),
-                    told: Some((Some(view.resource), view.reset)),
-                    ..Outcome::of(Reply::json(status, body))
-                }
+                let status = self.state().ledger.rules().primary.status;
+                Outcome::refused_primary(view, status, &self.whom(), self.share == Share::Anonymous)
             }
-        }
-    }
-
-    fn refuse_secondary(&self, block: &Block, now: Timestamp) -> Outcome {
-        let status = block.form.status.code();
-        let message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
-        let body = json!({"documentation_url": SECONDARY_DOCS, "message": message, "status": status.to_string()});
-        Outcome {
-            refused: Some(Refused::Secondary(block.cause)),
-            told: Some((None, block.told_until(now))),
-            retry_after: block.form.retry_after.then(|| block.retry_after(now)),
-            claims_exhaustion: block.form.claims_exhaustion,
-            ..Outcome::of(Reply::json(status, body))
-        }
-    }
-
-    /// A limit inside a 200. Observed: the type is spelled in two ways.
-    fn limited_in_200(&self, kind: &str, until: Timestamp) -> Outcome {
-        let message = format!("API rate limit already exceeded for {}.", self.whom());
-        let body =
-            json!({"errors": [{"type": kind, "code": "graphql_rate_limit", "message": message}]});
-        Outcome {
-            refused: Some(Refused::Primary),
-            told: Some((Some(Resource::Graphql), until)),
-            ..Outcome::of(Reply::json(200, body))
         }
     }
 
@@ -450,9 +338,10 @@ impl Exchange {
             .ok()?;
         // Documented: a version that is not supported is a 400.
         (!VERSIONS.contains(&asked)).then(|| {
+            let message = format!("{asked} is not a supported version.");
             Reply::json(
                 400,
-                json!({"message": format!("{asked} is not a supported version."), "documentation_url": DOCS, "status": "400"}),
+                json!({"message": message, "documentation_url": DOCS, "status": "400"}),
             )
         })
     }
@@ -460,40 +349,43 @@ impl Exchange {
     /// The validator of the answer and its bytes; an answer that the caller has already becomes a 304, which is free.
     fn validate(&self, outcome: &mut Outcome) -> (Option<String>, Bytes) {
         let compact = outcome.reply.compact();
-        let is_read = matches!(self.call.method, Method::GET | Method::HEAD);
-        let validator = (is_read && outcome.reply.status == 200)
-            .then(|| self.etag_rule().validator(&self.call.headers, &compact));
-        if let Some(validator) = &validator
-            && self.call.headers.contains_key(IF_NONE_MATCH)
-            && etag::matches(&self.call.headers, validator)
-        {
-            outcome.reply.status = 304;
-            outcome.reply.content = Content::Empty;
-            // Documented: a 304 does not count against the primary limit. Without a token it does.
-            if matches!(&self.identity, Ok(caller) if caller.viewer != Viewer::Anonymous) {
-                outcome.cost = 0;
-            }
-            return (Some(validator.clone()), Bytes::new());
+        let headers = &self.call.headers;
+        if outcome.reply.status != 200 || !matches!(self.call.method, Method::GET | Method::HEAD) {
+            return (None, self.laid_out(&outcome.reply, compact));
         }
-        let bytes = match &outcome.reply.content {
+        let validator = self.etag_rule().validator(headers, &compact);
+        if !headers.contains_key(IF_NONE_MATCH) || !etag::matches(headers, &validator) {
+            return (Some(validator), self.laid_out(&outcome.reply, compact));
+        }
+        outcome.reply.status = 304;
+        outcome.reply.content = Content::Empty;
+        // Documented: a 304 to a request with a good token does not count against the primary limit.
+        if self.share != Share::Anonymous {
+            outcome.cost = 0;
+        }
+        (Some(validator), Bytes::new())
+    }
+
+    /// The body as this client gets it.
+    fn laid_out(&self, reply: &Reply, compact: Vec<u8>) -> Bytes {
+        match &reply.content {
             Content::Json(value) if etag::wants_pretty(&self.call.headers) => {
                 let mut pretty =
                     serde_json::to_vec_pretty(value).expect("a JSON value can be written");
                 pretty.push(b'\n');
-                pretty
+                Bytes::from(pretty)
             }
-            _ => compact,
-        };
-        (validator, Bytes::from(bytes))
+            _ => Bytes::from(compact),
+        }
     }
 
-    /// The quota headers of this answer.
+    /// The quota headers of this answer. An error from the edge has none.
     fn quota(&self, outcome: &Outcome, now: Timestamp) -> Option<Quota> {
-        let is_edge_error = self
+        let is_from_edge = self
             .actions
             .iter()
             .any(|action| matches!(action, Action::Status { .. }));
-        if self.hides_limits() || is_edge_error {
+        if self.hides_limits() || is_from_edge {
             return None;
         }
         let mut view = self.view(self.call.resource, now);
@@ -516,21 +408,18 @@ impl Exchange {
         })
     }
 
-    /// What faults do to an answer that is otherwise ready.
+    /// What faults do to an answer that is otherwise ready. A body that trickles holds its place until the end.
     fn bend(&mut self, response: &mut Response<SimBody>) {
         for action in std::mem::take(&mut self.actions) {
             let body = std::mem::take(response.body_mut());
             *response.body_mut() = match action {
                 Action::Truncate { keep } => {
-                    let length = body.length();
-                    body.break_off(keep.unwrap_or(length / 2))
+                    let half = body.length() / 2;
+                    body.break_off(keep.unwrap_or(half))
                 }
-                Action::Trickle { pieces, pause_ms } => match self.place.take() {
-                    Some(place) => body
-                        .trickle(pieces, Duration::from_millis(pause_ms))
-                        .hold(place),
-                    None => body.trickle(pieces, Duration::from_millis(pause_ms)),
-                },
+                Action::Trickle { pieces, pause_ms } => body
+                    .trickle(pieces, Duration::from_millis(pause_ms))
+                    .hold(self.place.take()),
                 _ => body,
             };
         }
@@ -554,57 +443,31 @@ impl Exchange {
         }
     }
 
-    /// As GitHub's refusals name whom they refuse.
     fn whom(&self) -> String {
-        match &self.identity {
-            Ok(Caller {
-                viewer: Viewer::Installation { id, .. },
-                ..
-            }) => format!("installation ID {id}"),
-            Ok(Caller {
-                viewer: Viewer::User { login },
-                ..
-            }) => {
-                let id = self
-                    .sim
-                    .world()
-                    .account_named(login)
-                    .map_or(0, |account| account.id);
-                format!("user ID {id}")
-            }
-            _ => self
-                .account()
-                .0
-                .rsplit_once(':')
-                .map_or_else(String::new, |(_, whom)| whom.to_owned()),
-        }
+        whom(&self.identity, |login| {
+            self.sim
+                .world()
+                .account_named(login)
+                .map_or(0, |account| account.id)
+        })
     }
 
-    fn limit(&self, weight: Weight) -> u64 {
+    fn limit(&self, resource: Resource) -> u64 {
         self.state()
             .ledger
             .rules()
             .primary
-            .limit(self.share, weight.resource)
+            .limit(self.share, resource)
     }
 
     fn view(&self, resource: Resource, now: Timestamp) -> RateLimitView {
-        let limit = self
-            .state()
-            .ledger
-            .rules()
-            .primary
-            .limit(self.share, resource);
-        self.state()
-            .ledger
-            .view(self.account(), resource, limit, now)
-    }
-
-    fn quotas(&self, now: Timestamp) -> Vec<RateLimitView> {
-        Resource::ALL
-            .iter()
-            .map(|resource| self.view(*resource, now))
-            .collect()
+        let ledger = &self.state().ledger;
+        ledger.view(
+            self.account(),
+            resource,
+            ledger.rules().primary.limit(self.share, resource),
+            now,
+        )
     }
 
     fn hides_limits(&self) -> bool {
@@ -612,75 +475,38 @@ impl Exchange {
             || !self.state().ledger.rules().primary.enforced
     }
 
+    fn delay(&self) -> Duration {
+        let delays = self.actions.iter().map(|action| {
+            if let Action::Delay { ms } = action {
+                *ms
+            } else {
+                0
+            }
+        });
+        Duration::from_millis(delays.sum())
+    }
+
     fn skew(&self) -> SignedDuration {
-        let seconds = self.actions.iter().map(|action| {
+        let skews = self.actions.iter().map(|action| {
             if let Action::Skew { seconds } = action {
                 *seconds
             } else {
                 0
             }
         });
-        SignedDuration::from_secs(seconds.sum())
+        SignedDuration::from_secs(skews.sum())
     }
 
-    fn etag_rule(&self) -> EtagRule {
+    fn etag_rule(&self) -> &EtagRule {
         let other = self.actions.iter().find_map(|action| match action {
-            Action::Etag(rule) => Some(rule.clone()),
+            Action::Etag(rule) => Some(rule),
             _ => None,
         });
-        other.unwrap_or_else(|| self.state().etag.clone())
+        other.unwrap_or(&self.state().etag)
     }
 }
 
-/// How long to stay away after a refusal that names no time.
-const UNNAMED_WAIT: SignedDuration = SignedDuration::from_secs(60);
-
-/// Half of the first list that has two items becomes null, with an error for each.
-fn partial(body: Vec<u8>) -> Vec<u8> {
-    let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else {
-        return body;
-    };
-    let mut errors = Vec::new();
-    if let Some((path, nodes)) = answer
-        .get_mut("data")
-        .and_then(|data| first_list(data, &mut Vec::new()))
-    {
-        let half = nodes.len() / 2;
-        for (at, node) in nodes.iter_mut().enumerate().skip(half) {
-            *node = Value::Null;
-            let mut path = path.clone();
-            path.push(json!(at));
-            errors.push(json!({
-                "type": "RESOURCE_LIMITS_EXCEEDED",
-                "path": path,
-                "message": "Resource limits for this query exceeded.",
-            }));
-        }
-    }
-    if errors.is_empty() {
-        errors.push(json!({"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded."}));
-        answer["data"] = Value::Null;
-    }
-    answer["errors"] = Value::Array(errors);
-    answer.to_string().into_bytes()
-}
-
-fn first_list<'a>(
-    value: &'a mut Value,
-    path: &mut Vec<Value>,
-) -> Option<(Vec<Value>, &'a mut Vec<Value>)> {
-    if let Value::Array(nodes) = value {
-        return (nodes.len() > 1).then(|| (path.clone(), nodes));
-    }
-    let Value::Object(fields) = value else {
-        return None;
-    };
-    for (name, field) in fields {
-        path.push(json!(name));
-        if let Some(found) = first_list(field, path) {
-            return Some(found);
-        }
-        path.pop();
-    }
-    None
+/// Documented: asking for the quotas is free of them, though it may count for the secondary limits.
+fn is_free(call: &Call) -> bool {
+    call.path == "/rate_limit"
 }

@@ -88,7 +88,7 @@ impl Finish<'_> {
             set(ETAG, &format!("{weak}\"{validator}\""));
             set(CACHE_CONTROL, "private, max-age=60, s-maxage=60");
         }
-        if let Some(permission) = self.reply.permission {
+        if let Some(permission) = self.call.route.permission {
             set(name("x-accepted-github-permissions"), permission);
         }
         if let Some(seconds) = self.retry_after {
