@@ -3,4 +3,5 @@
 mod clone;
 mod from_git;
 mod growth;
+mod random;
 mod script;

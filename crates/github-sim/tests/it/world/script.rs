@@ -6,19 +6,18 @@ use github_sim::World;
 use github_sim::truth::Truth;
 use github_sim::world::{Found, Identity, MergeMethod, NewCommit, NewPull, ReviewState};
 use jiff::{SignedDuration, Timestamp};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
-struct Scene {
-    world: World,
-    org: u64,
-    ada: u64,
-    bob: u64,
-    repo: u64,
+/// A repository with three commits on `main`, and two people.
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) org: u64,
+    pub(crate) ada: u64,
+    pub(crate) bob: u64,
+    pub(crate) repo: u64,
 }
 
 impl Scene {
-    fn new() -> Scene {
+    pub(crate) fn new() -> Scene {
         let mut world = World::empty(1, "2026-03-02T09:00:00Z".parse().unwrap());
         let (org, ada, bob) = (
             world.add_org("acme"),
@@ -38,7 +37,7 @@ impl Scene {
     }
 
     /// So many commits of Ada's, one a minute.
-    fn push(&mut self, branch: &str, count: usize) {
+    pub(crate) fn push(&mut self, branch: &str, count: usize) {
         for _ in 0..count {
             self.pass(60);
             let commit = NewCommit::by(self.world.identity(self.ada)).lines(10, 4, 2);
@@ -46,13 +45,13 @@ impl Scene {
         }
     }
 
-    fn pass(&mut self, seconds: i64) -> Timestamp {
+    pub(crate) fn pass(&mut self, seconds: i64) -> Timestamp {
         self.world
             .advance(self.world.now() + SignedDuration::from_secs(seconds));
         self.world.now()
     }
 
-    fn pull(&mut self, branch: &str, commits: usize) -> u64 {
+    pub(crate) fn pull(&mut self, branch: &str, commits: usize) -> u64 {
         self.push(branch, commits);
         self.world
             .open_pull(self.repo, NewPull::by(self.ada, branch))
@@ -62,7 +61,7 @@ impl Scene {
         self.world.repo(self.repo).unwrap().default_history().len()
     }
 
-    fn truth(&self) -> Truth {
+    pub(crate) fn truth(&self) -> Truth {
         Truth::of(&self.world)
     }
 }
@@ -397,147 +396,4 @@ fn several_things_within_a_second_have_one_time_and_ids_of_their_own() {
         ),
         (5, now, true)
     );
-}
-
-/// One change at random, whatever comes of it.
-fn stir(scene: &mut Scene, random: &mut ChaCha8Rng) {
-    let (repo, ada, bob) = (scene.repo, scene.ada, scene.bob);
-    let pulls: Vec<(u64, bool, bool)> = {
-        let repo = scene.world.repo(repo).unwrap();
-        repo.pulls
-            .values()
-            .map(|pull| (pull.number(), pull.is_open(), pull.merged.is_some()))
-            .collect()
-    };
-    let open: Vec<u64> = pulls
-        .iter()
-        .filter(|pull| pull.1)
-        .map(|pull| pull.0)
-        .collect();
-    let some = |random: &mut ChaCha8Rng, of: &[u64]| {
-        (!of.is_empty()).then(|| of[random.random_range(0..of.len())])
-    };
-    scene.pass([0, 1, 3_600][random.random_range(0..3)]);
-    match random.random_range(0..11) {
-        0 | 1 => scene.push("main", 1),
-        2 => {
-            let branch = format!("topic-{}", random.random_range(0..1_000_000));
-            scene.pull(&branch, 2);
-        }
-        3 => {
-            if let Some(number) = some(random, &open) {
-                let methods = [MergeMethod::Merge, MergeMethod::Squash, MergeMethod::Rebase];
-                scene
-                    .world
-                    .merge_pull(repo, number, bob, methods[random.random_range(0..3)]);
-            }
-        }
-        4 => {
-            if let Some(number) = some(random, &open) {
-                scene.world.close(repo, number, bob);
-            }
-        }
-        5 => {
-            let closed: Vec<u64> = pulls
-                .iter()
-                .filter(|pull| !pull.1 && !pull.2)
-                .map(|pull| pull.0)
-                .collect();
-            if let Some(number) = some(random, &closed) {
-                scene.world.reopen(repo, number, ada);
-            }
-        }
-        6 => {
-            if let Some(number) = some(random, &open) {
-                scene
-                    .world
-                    .review(repo, number, bob, ReviewState::Approved, "");
-                scene.world.diff_comment(repo, number, bob, "Hm.");
-            }
-        }
-        7 => {
-            let number = scene.world.open_issue(repo, ada, "One more");
-            scene.world.comment(repo, number, bob, "Oh.");
-            scene.world.close(repo, number, bob);
-        }
-        8 => {
-            let length = scene.world.repo(repo).unwrap().default_history().len();
-            if length > 4 {
-                scene.world.rewrite(repo, "main", 1);
-            }
-        }
-        9 => {
-            let comments: Vec<u64> = scene
-                .world
-                .repo(repo)
-                .unwrap()
-                .comments
-                .keys()
-                .copied()
-                .collect();
-            if let Some(comment) = some(random, &comments) {
-                scene.world.delete_comment(repo, comment);
-            }
-        }
-        _ => {
-            let name = format!("tide-{}", random.random_range(0..1_000_000));
-            scene.world.rename_repo(repo, &name);
-        }
-    }
-}
-
-#[test]
-fn whatever_happens_the_truth_agrees_with_itself() {
-    for seed in 0..20 {
-        let mut scene = Scene::new();
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut opened = (0, 0);
-        for _ in 0..150 {
-            stir(&mut scene, &mut random);
-            let truth = scene.truth();
-            let (repo, summary) = (&truth.repos[0], truth.summary());
-            // What was opened stays, and is in exactly one state.
-            assert!(repo.pulls.len() >= opened.0 && repo.issues.len() >= opened.1);
-            opened = (repo.pulls.len(), repo.issues.len());
-            let closed = repo
-                .pulls
-                .iter()
-                .filter(|pull| pull.state == "CLOSED")
-                .count() as u64;
-            assert_eq!(summary.pulls, summary.open_pulls + summary.merged + closed);
-            // Whatever is closed was closed: the last close of its timeline is the time it shows.
-            for pull in repo.pulls.iter().filter(|pull| pull.state != "OPEN") {
-                let last = repo
-                    .closes
-                    .iter()
-                    .rfind(|close| close.item == "pull" && close.number == pull.number);
-                assert_eq!(last.map(|close| close.at), pull.closed_at);
-            }
-            // Everything is reachable exactly once, and every total is the sum of its parts.
-            let oids: BTreeSet<&String> = repo.commits.iter().map(|commit| &commit.oid).collect();
-            assert_eq!(oids.len(), repo.commits.len());
-            assert_eq!(
-                repo.head.as_ref().map(|head| oids.contains(head)),
-                Some(true)
-            );
-            assert_eq!(
-                summary.additions,
-                repo.commits
-                    .iter()
-                    .map(|commit| commit.additions)
-                    .sum::<u64>()
-            );
-            let by_author: u64 = summary.authors.values().map(|author| author.commits).sum();
-            assert_eq!(summary.commits, by_author);
-            // Every comment stands on something of its kind, and nothing is later than now.
-            for comment in &repo.comments {
-                let on_issue = repo
-                    .issues
-                    .iter()
-                    .any(|issue| issue.number == comment.number);
-                assert_eq!(on_issue, comment.on == "issue");
-                assert!(comment.at <= truth.now);
-            }
-        }
-    }
 }
