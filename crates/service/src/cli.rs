@@ -15,6 +15,7 @@ mod scrape;
 mod sim;
 mod status;
 mod table;
+mod world;
 
 use std::{ffi::OsString, process::ExitCode};
 

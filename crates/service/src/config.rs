@@ -25,6 +25,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub use choice::{LogFormat, LogLevel, UserLabel};
 pub use complaint::{Complaint, ConfigError};
 pub use environment::Environment;
+pub use keys::login as parse_login;
 pub use load::{Flag, Loaded, Purpose, Request, load};
 pub use manual::markdown;
 pub use origin::Origin;
@@ -32,6 +33,7 @@ pub use pattern::{Pattern, Patterns};
 pub use schema::json_schema;
 pub use secret::Secret;
 pub use show::{ShownKey, list, show};
+pub use slot::address as parse_address;
 pub use span::{parse as parse_span, show as show_span};
 
 /// Everything a node is told. [`Config::default`] holds the defaults of the table of [`keys`].
@@ -150,7 +152,7 @@ pub struct Labels {
     pub users: UserLabel,
     /// The key of the `hmac` mode. Always there in that mode.
     pub hmac_key: Option<Secret>,
-    /// Users who match appear in no metric.
+    /// Users who appear in no metric: logins, in which `*` and `?` stand for others. No regular expressions.
     pub exclude_users: Patterns,
 }
 

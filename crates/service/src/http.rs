@@ -97,3 +97,6 @@ fn sentence(status: StatusCode, text: &str) -> Response {
     )
         .into_response()
 }
+
+#[cfg(test)]
+mod tests;

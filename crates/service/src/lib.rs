@@ -5,8 +5,18 @@
 
 pub mod cli;
 pub mod config;
+
+mod node;
+mod wire;
+
+mod task;
+
+pub mod export;
 pub mod health;
 pub mod http;
+
+mod explain;
+mod signal;
 pub mod telemetry;
 mod trouble;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Flag, keys};
+use crate::config::{Flag, Log, LogFormat, LogLevel, keys};
 
 /// The flags that every command has.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -41,6 +41,20 @@ pub struct GlobalFlags {
 }
 
 impl GlobalFlags {
+    /// The log of a command that reads no configuration.
+    pub(crate) fn log(&self) -> Log {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => LogLevel::Error,
+            (false, 0) => LogLevel::Info,
+            (false, 1) => LogLevel::Debug,
+            (false, _) => LogLevel::Trace,
+        };
+        Log {
+            level,
+            format: LogFormat::Auto,
+        }
+    }
+
     /// The flags that set keys of the configuration.
     pub(crate) fn settings(&self) -> Vec<Flag> {
         let one =
@@ -53,17 +67,18 @@ impl GlobalFlags {
             one("--listen", self.listen.as_ref()),
             one("--interval", self.interval.as_ref()),
         ];
-        let level = |flag: &str, level: &str| Flag {
+        let level = self.log().level.as_str().to_owned();
+        let flag = match (self.quiet, self.verbose) {
+            (true, _) => Some("--quiet"),
+            (false, 0) => None,
+            (false, 1) => Some("-v"),
+            (false, _) => Some("-vv"),
+        };
+        settings.extend(flag.map(|flag| Flag {
             key: "log.level",
             flag: flag.to_owned(),
-            values: vec![level.to_owned()],
-        };
-        match (self.quiet, self.verbose) {
-            (true, _) => settings.push(level("--quiet", "error")),
-            (false, 0) => {}
-            (false, 1) => settings.push(level("-v", "debug")),
-            (false, _) => settings.push(level("-vv", "trace")),
-        }
+            values: vec![level],
+        }));
         settings.retain(|flag| !flag.values.is_empty());
         settings
     }

@@ -89,7 +89,7 @@ pub static KEYS: &[Key<Config>] = &[
                 regular expression between slashes; with a slash inside it is compared with `organisation/repository`, \
                 otherwise with the repository's name. Case does not matter.",
         example: "[\"core-*\", \"acme-labs/*\"]",
-        slot: |config| Slot::Patterns(&mut config.scrape.allow),
+        slot: |config| Slot::Patterns(&mut config.scrape.allow, any),
     },
     Key {
         name: "scrape.deny",
@@ -97,7 +97,7 @@ pub static KEYS: &[Key<Config>] = &[
         flag: None,
         about: "Repositories that match one of these are not measured, whatever `scrape.allow` says.",
         example: "[\"*-archive\", \"/^test-[0-9]+$/\"]",
-        slot: |config| Slot::Patterns(&mut config.scrape.deny),
+        slot: |config| Slot::Patterns(&mut config.scrape.deny, any),
     },
     Key {
         name: "quota.reserve",
@@ -146,9 +146,10 @@ pub static KEYS: &[Key<Config>] = &[
         name: "labels.exclude_users",
         default: None,
         flag: None,
-        about: "Users who match one of these patterns appear in no metric. `*[bot]` leaves out every App.",
+        about: "Users who appear in no metric: logins, in which `*` stands for any characters and `?` for one. `*[bot]` \
+                leaves out every App. Case does not matter.",
         example: "[\"*[bot]\", \"ci-runner\"]",
-        slot: |config| Slot::Patterns(&mut config.labels.exclude_users),
+        slot: |config| Slot::Patterns(&mut config.labels.exclude_users, user),
     },
     Key {
         name: "http.listen",
@@ -262,13 +263,32 @@ pub(crate) fn of_organisation(organisation: &str, key: &str) -> String {
 }
 
 /// A login of GitHub's: letters, digits and hyphens; managed accounts add an underscore.
-pub(crate) fn login(text: &str) -> Result<String, String> {
+///
+/// # Errors
+///
+/// Says what a login looks like.
+pub fn login(text: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !text.is_empty() && text.len() <= 100 && text.chars().all(legal) {
         return Ok(text.to_owned());
     }
     Err(format!(
         "{text:?} is not a login: write the name alone, such as acme"
+    ))
+}
+
+/// Patterns for repositories have no form of their own beyond what the pattern itself refuses.
+fn any(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+fn user(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_*?[]".contains(c);
+    if !text.is_empty() && text.chars().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} matches no login: write one, with * and ? where others may stand"
     ))
 }
 

@@ -25,7 +25,7 @@ pub(crate) enum Slot<'a> {
     SpanOrAll(&'a mut Option<Duration>, RangeInclusive<Duration>),
     Choice(&'a mut dyn Choice),
     Names(&'a mut Vec<String>, Check),
-    Patterns(&'a mut Patterns),
+    Patterns(&'a mut Patterns, Check),
     Address(&'a mut SocketAddr),
     Path(&'a mut PathBuf, Check),
     Secret(&'a mut Option<Secret>),
@@ -97,9 +97,9 @@ impl Slot<'_> {
                 let items = texts(placed).ok_or_else(|| wrong(placed))?;
                 *place = each(key, &items, book, |text| check(text));
             }
-            (Slot::Patterns(place), _) => {
+            (Slot::Patterns(place, check), _) => {
                 let items = texts(placed).ok_or_else(|| wrong(placed))?;
-                *place = Patterns(each(key, &items, book, |text| Pattern::new(text)));
+                *place = Patterns(each(key, &items, book, |text| Pattern::new(&check(text)?)));
             }
             (Slot::Organisations(place), _) => {
                 let items = elements(placed).ok_or_else(|| wrong(placed))?;
@@ -121,7 +121,7 @@ impl Slot<'_> {
             Slot::Span(..) => "a duration such as \"5m\"".to_owned(),
             Slot::SpanOrAll(..) => "a duration such as \"30d\", or \"all\"".to_owned(),
             Slot::Choice(choice) => format!("one of {}", choice.words().join(", ")),
-            Slot::Names(..) | Slot::Patterns(_) => "a list of strings".to_owned(),
+            Slot::Names(..) | Slot::Patterns(..) => "a list of strings".to_owned(),
             Slot::Organisations(_) => "a list of organisations".to_owned(),
         }
     }
@@ -148,7 +148,7 @@ impl Slot<'_> {
                 .collect::<Vec<_>>()
                 .join(", "),
             Slot::Names(..) => "list of names".to_owned(),
-            Slot::Patterns(_) => "list of patterns".to_owned(),
+            Slot::Patterns(..) => "list of patterns".to_owned(),
             Slot::Address(_) => "address and port".to_owned(),
             Slot::Path(..) => "file".to_owned(),
             Slot::Secret(_) => "file that holds a secret".to_owned(),
@@ -171,7 +171,7 @@ impl Slot<'_> {
             }
             Slot::Choice(choice) => Shown::Toml(quoted(choice.word())),
             Slot::Names(names, _) => list(names.iter().map(String::as_str).collect()),
-            Slot::Patterns(patterns) => list(patterns.written().collect()),
+            Slot::Patterns(patterns, _) => list(patterns.written().collect()),
             Slot::Address(address) => Shown::Toml(quoted(&address.to_string())),
             Slot::Path(path, _) => Shown::Toml(quoted(&path.to_string_lossy())),
             Slot::Secret(None) => Shown::Unset,
@@ -195,7 +195,7 @@ impl Slot<'_> {
             Slot::Span(..) => json!({ "type": "string", "pattern": SPAN }),
             Slot::SpanOrAll(..) => json!({ "type": "string", "pattern": "^([0-9]+[smhdw]|all)$" }),
             Slot::Choice(choice) => json!({ "enum": choice.words() }),
-            Slot::Names(..) | Slot::Patterns(_) => {
+            Slot::Names(..) | Slot::Patterns(..) => {
                 json!({ "type": "array", "items": { "type": "string" } })
             }
             Slot::Organisations(_) => {
@@ -249,7 +249,12 @@ fn bounded_span(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration
     ))
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+/// Reads an address and a port; `localhost` is 127.0.0.1.
+///
+/// # Errors
+///
+/// Says what an address looks like.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
     let numeric = text
         .strip_prefix("localhost:")
         .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));

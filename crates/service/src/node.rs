@@ -1,0 +1,206 @@
+//! A node: its tasks in one tree with one token that ends them.
+//!
+//! Start reading at [`Node::run`]. A node begins to serve before it has read anything, and goes on serving whatever
+//! happens to GitHub. It ends when it is told to, or when its very first cycles show that it was configured wrong.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use backends::sqlite::Sqlite;
+use github::graphql::Pages;
+use github::{AnswerStore, Client, Clock, Lane, Transport};
+use ledger::aggregate::Aggregate;
+use ledger::port::activity::Activity;
+use ledger::port::Term;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::export::{self, Snapshots};
+use crate::health::{Component, Health, Role};
+use crate::task::keep_running;
+use crate::task::schedule::Schedule;
+use crate::task::scrape::Scrape;
+use crate::task::snapshot::{Followed, Publish};
+use crate::wire::{self, Connected, Plan};
+use crate::{Trouble, http};
+
+/// What is under way may finish within this when the node leaves.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Organisations start this far apart, so that they do not all ask in one instant.
+const APART: Duration = Duration::from_millis(250);
+
+/// What a node is made of that differs between production, the demo and tests.
+pub(crate) struct Outside {
+    pub(crate) clock: Clock,
+    pub(crate) store: Sqlite,
+    pub(crate) transport: Transport,
+}
+
+/// A node that is put together and does nothing yet.
+pub(crate) struct Node {
+    config: Config,
+    clock: Clock,
+    store: Arc<dyn Activity>,
+    connected: Vec<Connected>,
+    publish: Publish,
+    health: Health,
+    snapshots: Snapshots,
+    term: Term,
+    /// Whether any organisation was ever read into this state.
+    has_data: bool,
+}
+
+impl Node {
+    /// Puts a node together, in order, and takes office.
+    pub(crate) async fn build(config: Config, plan: Plan, outside: Outside) -> anyhow::Result<Node> {
+        let Outside { clock, store, transport } = outside;
+        let started = clock.now();
+        let governor = wire::governor(&config, clock);
+        let activity: Arc<dyn Activity> = Arc::new(store.clone());
+        let answers: Arc<dyn AnswerStore> = Arc::new(wire::KeptInState { state: Arc::new(store), clock });
+        let connected = plan.connect(clock, &governor, &transport, &answers);
+
+        let holder = format!("tidegate-{}", std::process::id());
+        let term = activity.lead(&holder, started).await.context("cannot begin to work on the state")?;
+        let known = activity.orgs().await.context("cannot read the state")?;
+        let has_data = known.iter().any(|org| org.last_read.is_some());
+
+        let orgs: Vec<String> = connected.iter().map(|connected| connected.org.clone()).collect();
+        let parts = [Component::State, Component::Exporter, Component::Scheduler];
+        let parts = parts.into_iter().chain(orgs.iter().cloned().map(Component::GitHub));
+        let health = Health::new(parts, started);
+        health.role(Role::Leader, Some(term.0));
+        let snapshots = Snapshots::new(started);
+        let publish = Publish {
+            store: Arc::clone(&activity),
+            followed: Arc::new(tokio::sync::Mutex::new(Followed::new(Aggregate::new(plan.labels, plan.exclude, started)))),
+            snapshots: snapshots.clone(),
+            settings: export::Settings { max_series: config.export.max_series },
+            period: config.export.refresh_interval,
+            nudge: Arc::new(Notify::new()),
+            clock,
+            started,
+            health: health.clone(),
+            governor: Arc::clone(&governor),
+            clients: distinct(&connected),
+            orgs,
+        };
+        Ok(Node { config, clock, store: activity, connected, publish, health, snapshots, term, has_data })
+    }
+
+    /// One scrape per organisation, ready to run.
+    pub(crate) fn scrapes(&self) -> Vec<Arc<Scrape>> {
+        let scrape = |connected: &Connected| {
+            Arc::new(Scrape {
+                org: connected.org.clone(),
+                client: connected.client.clone(),
+                store: Arc::clone(&self.store),
+                term: self.term,
+                clock: self.clock,
+                lane: Lane::Scheduled,
+                settings: self.config.scrape.clone(),
+                pages: Pages::new(),
+                refused: Mutex::default(),
+            })
+        };
+        self.connected.iter().map(scrape).collect()
+    }
+
+    /// What HTTP shows of it.
+    pub(crate) fn face(&self) -> http::Face {
+        let (snapshots, clock) = (self.snapshots.clone(), self.clock);
+        http::Face {
+            health: self.health.clone(),
+            metrics: Arc::new(move |headers| snapshots.answer(headers)),
+            now: Arc::new(move || clock.now()),
+        }
+    }
+
+    /// The task that publishes `/metrics`.
+    pub(crate) fn publish(&self) -> &Publish {
+        &self.publish
+    }
+
+    /// Measures and serves until `leave` is cancelled, then lets what is under way finish.
+    ///
+    /// # Errors
+    ///
+    /// What the first cycles found to be configured wrong, where nothing was ever read into this state: then there is
+    /// nothing to serve, and whoever started the node is still looking.
+    pub(crate) async fn run(self, listener: TcpListener, leave: CancellationToken) -> anyhow::Result<()> {
+        let local = listener.local_addr().context("cannot tell the address of the listener")?;
+        let guard =
+            http::Guard::new(local, &self.config.http.allowed_hosts, self.config.api.token.as_ref())?;
+        let router = http::router(self.face(), guard);
+        let mut tasks = JoinSet::new();
+        let serve_until = CancellationToken::new();
+        let server = tokio::spawn(http::serve(listener, router, serve_until.clone()));
+
+        let publish = self.publish.clone();
+        let token = leave.clone();
+        tasks.spawn(async move {
+            keep_running("snapshot", token.clone(), || publish.clone().run(token.clone())).await;
+        });
+        let scrapes = self.scrapes();
+        let (outcomes, heard) = mpsc::channel(scrapes.len().max(1));
+        for (number, scrape) in (0_u32..).zip(&scrapes) {
+            let schedule = Schedule {
+                scrape: Arc::clone(scrape),
+                interval: self.config.scrape.interval,
+                offset: APART * number,
+                health: self.health.clone(),
+                after: Arc::clone(&self.publish.nudge),
+                outcomes: outcomes.clone(),
+                api_url: self.config.github.api_url.clone(),
+            };
+            let token = leave.clone();
+            tasks.spawn(async move {
+                keep_running("schedule", token.clone(), || schedule.clone().run(token.clone())).await;
+            });
+        }
+        self.health.ready();
+
+        let misconfigured = tokio::select! {
+            () = leave.cancelled() => None,
+            trouble = all_wrong(heard, scrapes.len()), if !self.has_data => trouble,
+        };
+        if misconfigured.is_none() {
+            leave.cancelled().await;
+        }
+        leave.cancel();
+        self.health.drain();
+        let drained = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("some tasks did not finish in {} s and are left behind", DRAIN.as_secs());
+        }
+        serve_until.cancel();
+        server.await.context("the server failed")?.context("the server failed")?;
+        misconfigured.map_or(Ok(()), |trouble| Err(trouble.into()))
+    }
+}
+
+/// The first trouble, if each of so many organisations' first cycle ended in one that will come again.
+async fn all_wrong(mut heard: mpsc::Receiver<Option<Trouble>>, orgs: usize) -> Option<Trouble> {
+    let mut first = None;
+    for _ in 0..orgs {
+        let trouble = heard.recv().await??;
+        first.get_or_insert(trouble);
+    }
+    first
+}
+
+/// One client per credential.
+fn distinct(connected: &[Connected]) -> Vec<Client> {
+    let mut clients: Vec<Client> = Vec::new();
+    for Connected { client, .. } in connected {
+        if clients.iter().all(|known| known.credential() != client.credential()) {
+            clients.push(client.clone());
+        }
+    }
+    clients
+}

@@ -1,0 +1,9 @@
+//! The tasks of a node: each takes no input, may run at any time and any number of times, runs on a period and on a
+//! nudge, and does not retry itself.
+
+pub(crate) mod schedule;
+pub(crate) mod scrape;
+pub(crate) mod snapshot;
+mod watchdog;
+
+pub(crate) use watchdog::keep_running;

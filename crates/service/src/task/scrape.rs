@@ -1,0 +1,481 @@
+//! One scrape of one organisation: probe, plan, fetch what changed, record events and coverage.
+//!
+//! Start reading at [`Scrape::cycle`]. It takes no input, may be run at any time and any number of times, and does not
+//! retry itself: what it could not read is a gap, and the next cycle begins where the last whole reading ended.
+
+mod facts;
+mod fetch;
+mod plan;
+mod probe;
+mod walk;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use github::graphql::Pages;
+use github::{Client, Clock, Lane};
+use jiff::{SignedDuration, Timestamp};
+use ledger::coverage::GapReason;
+use ledger::event::{RepoId, Stream};
+use ledger::fingerprint::Fingerprint;
+use ledger::port::activity::{
+    Activity, CycleReport, CycleResult, LAG, Miss, Part, Recorded, RepoView, SeenRepo,
+};
+use ledger::port::{self, Term};
+use ledger::window::Window;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use self::fetch::{Trouble, Visit};
+use self::plan::{Probed, Step};
+pub(crate) use self::probe::ProbeError;
+use crate::config;
+
+/// With all of history wanted, tracking starts here: before every commit that people made.
+pub(crate) const ALL_OF_HISTORY: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
+/// Scrapes one organisation. Shared by the cycles of that organisation, which never overlap.
+pub(crate) struct Scrape {
+    pub(crate) org: String,
+    pub(crate) client: Client,
+    pub(crate) store: Arc<dyn Activity>,
+    pub(crate) term: Term,
+    pub(crate) clock: Clock,
+    pub(crate) lane: Lane,
+    pub(crate) settings: config::Scrape,
+    pub(crate) pages: Pages,
+    /// What GitHub refused for good, and when. A restart forgets it and asks once more.
+    pub(crate) refused: Mutex<HashMap<(RepoId, Stream), Timestamp>>,
+}
+
+/// How far a cycle is.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Repositories that have to be fetched; 0 until the probe is over.
+    pub(crate) to_fetch: u64,
+    /// Repositories that were fetched, well or not.
+    pub(crate) fetched: u64,
+    /// Events recorded so far.
+    pub(crate) events: u64,
+}
+
+/// What a cycle has cost and brought so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    requests: AtomicU64,
+    points: AtomicU64,
+    recorded: Mutex<Recorded>,
+}
+
+impl Tally {
+    fn graphql(&self, points: u64) {
+        self.request();
+        self.points.fetch_add(points, Ordering::Relaxed);
+    }
+
+    fn request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn add(&self, recorded: Recorded) {
+        let mut sum = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        sum.inserted += recorded.inserted;
+        sum.updated += recorded.updated;
+        sum.retracted += recorded.retracted;
+        sum.outside += recorded.outside;
+    }
+
+    fn recorded(&self) -> Recorded {
+        *self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a cycle ended that the store could be told of.
+#[derive(Debug)]
+pub(crate) struct Cycle {
+    pub(crate) report: CycleReport,
+    /// What ended the cycle before any repository was looked at.
+    pub(crate) failure: Option<ProbeError>,
+    /// What could not be read, for people: `repository: stream: why`, at most [`MOST_TOLD`].
+    pub(crate) misses: Vec<String>,
+}
+
+/// So many misses are told one by one; the store has them all.
+const MOST_TOLD: usize = 20;
+
+/// What came of one repository.
+#[derive(Default)]
+struct Visited {
+    misses: Vec<Miss>,
+    unavailable: Vec<(Stream, String)>,
+}
+
+impl Scrape {
+    /// One pass. Dropping the future cancels it at any point; what was recorded until then stays and is right.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's: without it nothing can be recorded, not even a gap. GitHub's errors are part of the report.
+    pub(crate) async fn cycle(
+        self: &Arc<Self>,
+        progress: &watch::Sender<Progress>,
+    ) -> port::Result<Cycle> {
+        let started = self.clock.now();
+        let tally = Arc::new(Tally::default());
+        let views = self.store.repos(&self.org).await?;
+        let views: HashMap<RepoId, RepoView> =
+            views.into_iter().map(|view| (view.id, view)).collect();
+        let mut cycle = match self.probe(&tally).await {
+            Ok(probe) => self.read(started, probe, views, &tally, progress).await?,
+            Err(error) => self
+                .missed(started, &error, &views, &tally)
+                .await
+                .map(|report| Cycle {
+                    report,
+                    failure: Some(error),
+                    misses: Vec::new(),
+                })?,
+        };
+        cycle.report.finished = self.clock.now();
+        self.store
+            .cycle(self.term, &self.org, cycle.report.clone())
+            .await?;
+        Ok(cycle)
+    }
+
+    /// The whole organisation could not be read: every tracked stream has a gap from where it was read to now.
+    async fn missed(
+        &self,
+        started: Timestamp,
+        error: &ProbeError,
+        views: &HashMap<RepoId, RepoView>,
+        tally: &Tally,
+    ) -> port::Result<CycleReport> {
+        let now = self.clock.now();
+        let error = chain(error);
+        let tracked = views.values().filter(|view| view.tracked);
+        let misses: Vec<Miss> = tracked
+            .flat_map(|view| view.streams.iter().map(move |stream| (view.id, stream)))
+            .filter(|(_, stream)| stream.unavailable.is_none())
+            .filter_map(|(repo, stream)| {
+                let window = Window::new(stream.coverage.frontier(), now)?;
+                let reason = GapReason::ScrapeError;
+                Some(Miss {
+                    repo,
+                    stream: stream.stream,
+                    window,
+                    reason,
+                    error: error.clone(),
+                })
+            })
+            .collect();
+        if !misses.is_empty() {
+            self.store.miss(self.term, &self.org, &misses, now).await?;
+        }
+        let repos = views.values().filter(|view| view.tracked).count() as u64;
+        Ok(self.report(
+            started,
+            CycleResult::Failure,
+            (repos, 0, repos),
+            tally,
+            Some(error),
+        ))
+    }
+
+    /// The probe has answered: confirm what did not change, fetch the rest.
+    async fn read(
+        self: &Arc<Self>,
+        started: Timestamp,
+        probe: probe::Probe,
+        views: HashMap<RepoId, RepoView>,
+        tally: &Arc<Tally>,
+        progress: &watch::Sender<Progress>,
+    ) -> port::Result<Cycle> {
+        let now = self.clock.now();
+        let start = self.tracking_start(now);
+        let mut listed: Vec<Probed> = probe.repos;
+        listed.retain(|repo| self.settings.takes(&self.org, &repo.name));
+        listed.retain(|repo| plan::takes_part(repo, views.get(&repo.id), now));
+        self.track(&listed, probe.whole, &views, start, now).await?;
+
+        let tracked = listed.len() as u64;
+        let mut confirmed = Vec::new();
+        let mut to_fetch = Vec::new();
+        for repo in listed {
+            let view = views.get(&repo.id);
+            let steps: Vec<(Stream, Step)> = repo
+                .streams()
+                .into_iter()
+                .map(|stream| {
+                    let refused_at = self.refused().get(&(repo.id, stream)).copied();
+                    let view = view.and_then(|view| view.stream(stream));
+                    (stream, plan::step(&repo, stream, view, refused_at, now))
+                })
+                .collect();
+            let confirm = steps.iter().filter(|(_, step)| *step == Step::Confirm);
+            confirmed.extend(confirm.map(|(stream, _)| (repo.id, *stream)));
+            if steps
+                .iter()
+                .any(|(_, step)| matches!(step, Step::Empty | Step::Fetch | Step::ReadAgain))
+            {
+                to_fetch.push((repo, steps));
+            }
+        }
+        if !confirmed.is_empty() {
+            let until = fetch::before(probe.date, LAG);
+            self.store
+                .confirm(self.term, &self.org, &confirmed, until, now)
+                .await?;
+        }
+
+        let to_fetch_count = to_fetch.len() as u64;
+        progress.send_modify(|progress| {
+            *progress = Progress {
+                to_fetch: to_fetch_count,
+                ..Progress::default()
+            }
+        });
+        let views = Arc::new(views);
+        let places = Arc::new(Semaphore::new(
+            usize::try_from(self.settings.concurrency).unwrap_or(usize::MAX),
+        ));
+        let mut visits = JoinSet::new();
+        for (repo, steps) in to_fetch {
+            let (scrape, views, tally, places) = (
+                Arc::clone(self),
+                Arc::clone(&views),
+                Arc::clone(tally),
+                Arc::clone(&places),
+            );
+            let (probed_at, progress) = (probe.date, progress.clone());
+            visits.spawn(async move {
+                let _place = places
+                    .acquire()
+                    .await
+                    .expect("the semaphore is never closed");
+                let visit = Visit {
+                    scrape: &scrape,
+                    tally: &tally,
+                    view: views.get(&repo.id),
+                    repo: &repo,
+                    probed_at,
+                    start,
+                };
+                let visited = scrape.visit(&visit, &steps).await;
+                progress.send_modify(|progress| {
+                    progress.fetched += 1;
+                    progress.events = tally.recorded().inserted;
+                });
+                (repo.name, visited)
+            });
+        }
+        let mut misses = Vec::new();
+        let mut told = Vec::new();
+        let mut failed = 0;
+        while let Some(visited) = visits.join_next().await {
+            let (name, visited) =
+                visited.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            let visited = visited?;
+            failed += u64::from(!visited.misses.is_empty());
+            let room = MOST_TOLD.saturating_sub(told.len());
+            let missed = visited
+                .misses
+                .iter()
+                .map(|miss| format!("{name}: {}: {}", miss.stream, miss.error));
+            told.extend(missed.take(room));
+            misses.extend(visited.misses);
+        }
+        if !misses.is_empty() {
+            self.store
+                .miss(self.term, &self.org, &misses, self.clock.now())
+                .await?;
+        }
+        let result = if failed == 0 {
+            CycleResult::Success
+        } else {
+            CycleResult::Partial
+        };
+        let error = told.first().cloned();
+        let report = self.report(
+            started,
+            result,
+            (tracked, to_fetch_count, failed),
+            tally,
+            error,
+        );
+        Ok(Cycle {
+            report,
+            failure: None,
+            misses: told,
+        })
+    }
+
+    /// Tells the store which repositories there are. A listing that is not whole must not untrack what it left out.
+    async fn track(
+        &self,
+        listed: &[Probed],
+        whole: bool,
+        views: &HashMap<RepoId, RepoView>,
+        start: Timestamp,
+        now: Timestamp,
+    ) -> port::Result<()> {
+        let mut seen: Vec<SeenRepo> = listed
+            .iter()
+            .map(|repo| SeenRepo {
+                id: repo.id,
+                name: repo.name.clone(),
+                streams: repo.streams(),
+                created_at: repo.created_at,
+            })
+            .collect();
+        if !whole {
+            let left_out = views.values().filter(|view| view.tracked);
+            let left_out = left_out.filter(|view| listed.iter().all(|repo| repo.id != view.id));
+            seen.extend(left_out.map(|view| SeenRepo {
+                id: view.id,
+                name: view.name.clone(),
+                streams: view.streams.iter().map(|stream| stream.stream).collect(),
+                created_at: view.created_at,
+            }));
+        }
+        self.store
+            .track(self.term, &self.org, &seen, start, now)
+            .await
+    }
+
+    /// Fetches one repository and records it in one step.
+    async fn visit(&self, visit: &Visit<'_>, steps: &[(Stream, Step)]) -> port::Result<Visited> {
+        let mut parts: Vec<Part> = steps
+            .iter()
+            .filter(|(_, step)| *step == Step::Empty)
+            .map(|(stream, _)| empty(visit, *stream))
+            .collect();
+        let mut visited = Visited::default();
+        let now = self.clock.now();
+        let miss = |stream, reason, error| {
+            let window = Window::new(visit.frontier(stream), now)?;
+            Some(Miss {
+                repo: visit.repo.id,
+                stream,
+                window,
+                reason,
+                error,
+            })
+        };
+        for (stream, outcome) in visit.fetch(steps).await {
+            match outcome {
+                Ok(part) => {
+                    if part.proof.is_none() {
+                        let error = "some of it could not be read".to_owned();
+                        visited
+                            .misses
+                            .extend(miss(stream, GapReason::Partial, error));
+                    }
+                    parts.push(part);
+                }
+                Err(Trouble::Missed(reason, error)) => {
+                    visited.misses.extend(miss(stream, reason, error))
+                }
+                Err(Trouble::Unavailable(reason)) => visited.unavailable.push((stream, reason)),
+                Err(Trouble::Store(error)) => {
+                    return Err(Arc::into_inner(error)
+                        .expect("one stream alone reports an error of the store"));
+                }
+            }
+        }
+        if !parts.is_empty() {
+            self.record(visit.tally, visit.repo.id, parts).await?;
+        }
+        for (stream, reason) in &visited.unavailable {
+            self.refused().insert((visit.repo.id, *stream), now);
+            tracing::warn!(org = self.org, repo = visit.repo.name, %stream, reason, "cannot be read and will be tried again in a day");
+            self.store
+                .unavailable(
+                    self.term,
+                    &self.org,
+                    visit.repo.id,
+                    *stream,
+                    reason.clone(),
+                    now,
+                )
+                .await?;
+        }
+        for miss in &visited.misses {
+            tracing::warn!(org = self.org, repo = visit.repo.name, stream = %miss.stream, error = miss.error, "could not be read this time");
+        }
+        Ok(visited)
+    }
+
+    async fn record(&self, tally: &Tally, repo: RepoId, parts: Vec<Part>) -> port::Result<()> {
+        let recorded = self
+            .store
+            .record(self.term, &self.org, repo, parts, self.clock.now())
+            .await?;
+        tally.add(recorded);
+        Ok(())
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<(RepoId, Stream), Timestamp>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tracking_start(&self, now: Timestamp) -> Timestamp {
+        let Some(history) = self.settings.history else {
+            return ALL_OF_HISTORY;
+        };
+        let span = SignedDuration::try_from(history).unwrap_or(SignedDuration::MAX);
+        now.checked_sub(span)
+            .unwrap_or(ALL_OF_HISTORY)
+            .max(ALL_OF_HISTORY)
+    }
+
+    fn report(
+        &self,
+        started: Timestamp,
+        result: CycleResult,
+        (repos, changed, failed): (u64, u64, u64),
+        tally: &Tally,
+        error: Option<String>,
+    ) -> CycleReport {
+        CycleReport {
+            started,
+            finished: self.clock.now(),
+            result,
+            repos,
+            changed,
+            failed,
+            recorded: tally.recorded(),
+            requests: tally.requests.load(Ordering::Relaxed),
+            points: tally.points.load(Ordering::Relaxed),
+            error,
+        }
+    }
+}
+
+/// The probe itself proves that there is nothing in the stream.
+fn empty(visit: &Visit<'_>, stream: Stream) -> Part {
+    let (fingerprint, open) = match stream {
+        Stream::Commits => (Fingerprint::commits(None, None, 0), None),
+        Stream::Pulls | Stream::Issues => (Fingerprint::items(None, 0, visit.probed_at), Some(0)),
+    };
+    let proof = visit.proof(stream, visit.probed_at, fingerprint, open);
+    Part {
+        stream,
+        events: Vec::new(),
+        retracted: Vec::new(),
+        proof: Some(proof),
+    }
+}
+
+/// An error with everything below it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,84 @@
+//! Comments, from two lists per repository: conversations of issues and pull requests together, and diffs.
+//!
+//! Both are asked for by addresses that never change and newest first, so that a list without news costs nothing.
+
+use github::Request;
+use github::rest::comments::IssueComment;
+use github::rest::review_comments::ReviewComment;
+use github::rest::{comments, review_comments};
+use jiff::Timestamp;
+use ledger::event::{Event, Stream};
+use serde::de::DeserializeOwned;
+
+use super::super::facts;
+use super::super::plan::Step;
+use super::{OVERLAP, Trouble, Visit, before};
+
+/// What one list of comments gave.
+#[derive(Debug, Default)]
+pub(super) struct Comments {
+    pub(super) events: Vec<Event>,
+    pub(super) unreadable: u64,
+}
+
+impl Visit<'_> {
+    /// Comments that were touched before this have been read.
+    pub(super) fn comments_until(&self, stream: Stream, step: Step) -> Timestamp {
+        let start = self.start_of(stream);
+        self.deeper(before(self.frontier(stream), OVERLAP), step)
+            .max(start)
+    }
+
+    /// Comments in conversations, of issues and pull requests alike.
+    pub(super) async fn conversations(&self, until: Timestamp) -> Result<Comments, Trouble> {
+        let read = |comment: &IssueComment| (facts::conversation(comment), comment.updated_at);
+        self.list(
+            comments::of_repo(&self.scrape.org, &self.repo.name),
+            until,
+            read,
+        )
+        .await
+    }
+
+    /// Comments on diffs.
+    pub(super) async fn diffs(&self, until: Timestamp) -> Result<Comments, Trouble> {
+        let read = |comment: &ReviewComment| (facts::on_diff(comment), comment.updated_at);
+        self.list(
+            review_comments::of_repo(&self.scrape.org, &self.repo.name),
+            until,
+            read,
+        )
+        .await
+    }
+
+    async fn list<T: DeserializeOwned>(
+        &self,
+        first: Request,
+        until: Timestamp,
+        read: impl Fn(&T) -> (Event, Timestamp),
+    ) -> Result<Comments, Trouble> {
+        let mut found = Comments::default();
+        let mut next = Some(first);
+        while let Some(request) = next {
+            let response = self.send(request).await?;
+            let page: Vec<serde_json::Value> =
+                response.json().map_err(|error| self.trouble(&error))?;
+            let mut last = None;
+            for item in page {
+                // One bad comment costs itself, not the list.
+                match serde_json::from_value::<T>(item) {
+                    Ok(comment) => {
+                        let (event, touched) = read(&comment);
+                        last = Some(touched);
+                        found.events.push(event);
+                    }
+                    Err(_) => found.unreadable += 1,
+                }
+            }
+            let read_before = last.is_some_and(|touched| touched < until);
+            let further = github::page::next(&response).map_err(|error| self.trouble(&error))?;
+            next = further.filter(|_| !read_before);
+        }
+        Ok(found)
+    }
+}

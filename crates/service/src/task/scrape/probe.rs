@@ -1,0 +1,95 @@
+//! The probe: what an organisation has, and the fingerprint of each repository, for about 2 points per 100.
+
+use github::graphql::{Connection, NewestItem, PROBE, Probe as Answer, ProbedRepo};
+use jiff::Timestamp;
+use ledger::event::RepoId;
+use serde_json::json;
+
+use super::plan::{Head, Newest, Probed};
+use super::{Scrape, Tally};
+
+/// Why an organisation could not be probed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProbeError {
+    /// GitHub has no such owner, or does not show it to this credential.
+    #[error("GitHub knows no organisation or user `{0}` that this credential may see")]
+    NoOwner(String),
+    /// A request failed.
+    #[error(transparent)]
+    GitHub(#[from] github::Error),
+}
+
+/// What the probe saw.
+pub(super) struct Probe {
+    /// GitHub's clock at the first answer.
+    pub(super) date: Timestamp,
+    pub(super) repos: Vec<Probed>,
+    /// Every repository that GitHub counts was listed. A repository can come or go between two pages.
+    pub(super) whole: bool,
+}
+
+impl Scrape {
+    pub(super) async fn probe(&self, tally: &Tally) -> Result<Probe, ProbeError> {
+        let mut date = None;
+        let mut repos: Vec<Probed> = Vec::new();
+        let mut after: Option<String> = None;
+        let total = loop {
+            let variables = json!({ "owner": self.org, "after": after });
+            let key = format!("{} probe", self.org);
+            let answer = self
+                .client
+                .graphql_page::<Answer>(self.lane, PROBE, &variables, &self.pages, &key)
+                .await?;
+            tally.graphql(answer.cost);
+            date = date.or(answer.date);
+            let owner = answer.data.repository_owner;
+            let owner = owner.ok_or_else(|| ProbeError::NoOwner(self.org.clone()))?;
+            let page = owner.repositories;
+            let total = page.total_count;
+            after = page.next().map(str::to_owned);
+            repos.extend(page.nodes.into_iter().map(probed));
+            if after.is_none() {
+                break total;
+            }
+        };
+        repos.sort_by_key(|repo| repo.id);
+        repos.dedup_by_key(|repo| repo.id);
+        let whole = repos.len() as u64 == total;
+        Ok(Probe {
+            date: date.unwrap_or_else(|| self.clock.now()),
+            repos,
+            whole,
+        })
+    }
+}
+
+fn probed(repo: ProbedRepo) -> Probed {
+    let head = repo.default_branch_ref.and_then(|branch| {
+        let oid = branch.head()?.to_owned();
+        Some(Head {
+            branch: branch.name,
+            oid,
+        })
+    });
+    Probed {
+        id: RepoId(repo.database_id),
+        name: repo.name,
+        created_at: repo.created_at,
+        closed: repo.is_archived || repo.is_disabled,
+        issues_enabled: repo.has_issues_enabled,
+        head,
+        pulls: newest(&repo.pull_requests),
+        issues: newest(&repo.issues),
+    }
+}
+
+fn newest(list: &Connection<NewestItem>) -> Newest {
+    let item = list
+        .nodes
+        .first()
+        .map(|item| (item.number, item.updated_at));
+    Newest {
+        item,
+        total: list.total_count,
+    }
+}
