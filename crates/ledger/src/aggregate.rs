@@ -53,6 +53,8 @@ pub struct Aggregate {
     order: Vec<u32>,
 
     series: Vec<Tally>,
+    /// By repository and user label.
+    series_of_user: HashMap<(u32, u32), u32>,
     agenda: Agenda,
     /// The commits of the week and those ahead of the clock, by what identifies them.
     commits: HashMap<u64, Commit>,
@@ -114,6 +116,7 @@ impl Aggregate {
             repo_of_id: HashMap::new(),
             order: Vec::new(),
             series: Vec::new(),
+            series_of_user: HashMap::new(),
             agenda: Agenda::default(),
             commits: HashMap::new(),
             first_reviews: HashMap::new(),
@@ -240,20 +243,16 @@ impl Aggregate {
 
     /// The place of a series, kept in the order of labels within its repository.
     fn series_of(&mut self, repo: u32, user: u32) -> u32 {
-        let (series, users) = (&self.series, &self.users);
-        let members = &mut self.repos[repo as usize].members;
-        let label = &users[user as usize];
-        let found = members
-            .binary_search_by(|member| users[series[*member as usize].user as usize].cmp(label));
-        match found {
-            Ok(member) => members[member],
-            Err(before) => {
-                self.series.push(Tally::new(user));
-                let new = place(self.series.len());
-                members.insert(before, new);
-                new
-            }
-        }
+        *self.series_of_user.entry((repo, user)).or_insert_with(|| {
+            self.series.push(Tally::new(user));
+            let new = place(self.series.len());
+            let (series, users) = (&self.series, &self.users);
+            let members = &mut self.repos[repo as usize].members;
+            let label_of = |member: &u32| &users[series[*member as usize].user as usize];
+            let before = members.partition_point(|member| *label_of(member) < users[user as usize]);
+            members.insert(before, new);
+            new
+        })
     }
 
     fn close_generation(&mut self) {
