@@ -3,14 +3,17 @@
 use backends::sqlite::Sqlite;
 use jiff::{SignedDuration, Timestamp};
 use ledger::event::{Actor, Event, Fact, RepoId, Stream, id};
-use ledger::port::activity::{Part, SeenRepo};
+use ledger::fingerprint::Fingerprint;
+use ledger::port::activity::{Part, Proof, SeenRepo};
 use ledger::port::{Activity, Cursor};
+use ledger::window::Window;
 use tokio::time::Instant;
 
 const ORG: &str = "acme";
 const REPOS: u64 = 200;
 const BATCHES: u64 = 10;
 const BATCH: u64 = 100;
+const QUIET: u64 = 16_000;
 
 fn at(second: u64) -> Timestamp {
     Timestamp::constant(1_767_225_600, 0) + SignedDuration::from_secs(second.cast_signed())
@@ -76,11 +79,11 @@ async fn record(store: &Sqlite, term: ledger::port::Term, batch: u64) {
     recordings.join_all().await;
 }
 
-fn report(what: &str, events: u64, began: Instant) {
+fn report(what: &str, things: &str, count: u64, began: Instant) {
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{what}: {events} events in {seconds:.2} s, {:.0} a second",
-        events as f64 / seconds
+        "{what}: {count} {things} in {seconds:.2} s, {:.0} a second",
+        count as f64 / seconds
     );
 }
 
@@ -110,6 +113,7 @@ async fn main() {
     }
     report(
         "new events, recorded by 8 callers in batches of 100",
+        "events",
         all,
         began,
     );
@@ -118,7 +122,7 @@ async fn main() {
     for batch in 0..BATCHES {
         record(&store, term, batch).await;
     }
-    report("the same events again", all, began);
+    report("the same events again", "events", all, began);
 
     let began = Instant::now();
     let mut cursor = Cursor::default();
@@ -132,26 +136,82 @@ async fn main() {
             break;
         }
     }
-    report("the whole change feed", all, began);
+    report("the whole change feed", "events", all, began);
 
+    let pages = std::fs::metadata(&path).expect("the file is there").len();
+    println!(
+        "the file: {:.0} bytes for each event",
+        pages as f64 / all as f64
+    );
+
+    // An organisation of 16,000 repositories in which nothing has happened since it was read.
+    let listing: Vec<SeenRepo> = (QUIET..2 * QUIET).map(seen).collect();
     let began = Instant::now();
-    let unchanged: Vec<_> = (0..REPOS)
+    store
+        .track(term, "quiet", &listing, at(0), at(0))
+        .await
+        .expect("the listing is taken in");
+    report(
+        "a listing of 16,000 repositories, the first time",
+        "repositories",
+        QUIET,
+        began,
+    );
+    let began = Instant::now();
+    store
+        .track(term, "quiet", &listing, at(0), at(0))
+        .await
+        .expect("the listing is taken in");
+    report("the same listing again", "repositories", QUIET, began);
+    let mut readings = tokio::task::JoinSet::new();
+    for repo in QUIET..2 * QUIET {
+        let proof = Proof {
+            window: Window::new(at(0), at(50)).expect("it is not empty"),
+            fingerprint: Fingerprint::commits(None, None, 0),
+            open: None,
+        };
+        let whole = |stream| Part {
+            stream,
+            events: Vec::new(),
+            retracted: Vec::new(),
+            proof: Some(proof.clone()),
+        };
+        let parts = Stream::ALL.map(whole).to_vec();
+        let store = store.clone();
+        readings.spawn(async move {
+            store
+                .record(term, "quiet", RepoId(repo), parts, at(100))
+                .await
+                .expect("it is recorded")
+        });
+        if readings.len() >= 200 {
+            readings.join_next().await;
+        }
+    }
+    readings.join_all().await;
+    let unchanged: Vec<_> = (QUIET..2 * QUIET)
         .flat_map(|repo| Stream::ALL.map(|stream| (RepoId(repo), stream)))
         .collect();
+    let began = Instant::now();
     store
-        .confirm(term, ORG, &unchanged, at(50), at(50))
+        .confirm(term, "quiet", &unchanged, at(80), at(100))
         .await
         .expect("it is confirmed");
     report(
-        "confirmations (a stream each)",
+        "a confirmation of all their streams",
+        "streams",
         unchanged.len() as u64,
         began,
     );
-
-    drop(store);
-    let size = std::fs::metadata(&path).expect("the file is there").len();
-    println!(
-        "the file: {size} bytes, {:.0} for each event",
-        size as f64 / all as f64
+    let began = Instant::now();
+    let piece = store
+        .changes(cursor, 10_000)
+        .await
+        .expect("the feed is read");
+    report(
+        "the feed of that",
+        "repositories",
+        piece.repos.len() as u64,
+        began,
     );
 }

@@ -151,17 +151,7 @@ fn amend(
     if own(&before) != own(&after) {
         write_stream(connection, repo, &after)?;
     }
-    touch(change, repo)
-}
-
-/// Says in the change feed that the repository looks different now.
-pub(super) fn touch(change: &mut Change<'_>, repo: RepoId) -> Result<(), Fault> {
-    let place = change.place();
-    let sql = "UPDATE repos SET place = ?2 WHERE id = ?1";
-    change
-        .connection
-        .prepare_cached(sql)?
-        .execute((Number(repo.0), place))?;
+    change.touch(repo);
     Ok(())
 }
 

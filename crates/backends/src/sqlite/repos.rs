@@ -42,14 +42,14 @@ pub(super) fn track(
         let row = (Number(repo.id.0), org, &repo.name, Micros(repo.created_at));
         let moved = connection.prepare_cached(sql)?.execute(row)? > 0;
         if coverage::list(connection, repo.id, &repo.streams, start)? || moved {
-            coverage::touch(change, repo.id)?;
+            change.touch(repo.id);
         }
     }
     for id in missing {
         connection
             .prepare_cached("UPDATE repos SET tracked = 0 WHERE id = ?1")?
             .execute([Number(id)])?;
-        coverage::touch(change, RepoId(id))?;
+        change.touch(RepoId(id));
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Who leads, and the places of changes: every change starts by asking both.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use ledger::event::RepoId;
 use ledger::port::Term;
 use rusqlite::Connection;
 
@@ -12,6 +15,7 @@ pub(super) struct Change<'connection> {
     pub(super) connection: &'connection Connection,
     first: i64,
     last: i64,
+    touched: BTreeSet<RepoId>,
 }
 
 pub(super) const STORE: &str = "SELECT term, place FROM store WHERE one = 1";
@@ -33,7 +37,14 @@ impl<'connection> Change<'connection> {
             connection,
             first: last,
             last,
+            touched: BTreeSet::new(),
         })
+    }
+
+    /// The repository, one of its streams or their coverage looks different now: [`Change::end`] says so in the feed,
+    /// once, however much of it changed.
+    pub(super) fn touch(&mut self, repo: RepoId) {
+        self.touched.insert(repo);
     }
 
     /// The next place: higher than every one that was ever handed out and committed.
@@ -42,8 +53,14 @@ impl<'connection> Change<'connection> {
         self.last
     }
 
-    /// Keeps what was handed out.
-    pub(super) fn end(self) -> Result<(), Fault> {
+    /// Tells the feed of what was touched, and keeps the last place.
+    pub(super) fn end(mut self) -> Result<(), Fault> {
+        let mut touch = self
+            .connection
+            .prepare_cached("UPDATE repos SET place = ?2 WHERE id = ?1")?;
+        for repo in std::mem::take(&mut self.touched) {
+            touch.execute((Number(repo.0), self.place()))?;
+        }
         if self.last > self.first {
             self.connection
                 .prepare_cached("UPDATE store SET place = ?1 WHERE one = 1")?
