@@ -1,7 +1,7 @@
 //! What every store must pass, whatever it is made of.
 //!
-//! Each case is a plain async function that opens a fresh, empty store and asserts. [`activity_cases`] and
-//! [`state_cases`] name every case once, so that an adapter's tests can make a test of each with the runtime that they
+//! Each case is a plain async function that opens a fresh, empty store and asserts. [`crate::activity_cases!`] and
+//! [`crate::state_cases!`] name every case once, so that an adapter's tests can make a test of each with the runtime that they
 //! use, and cannot forget one:
 //!
 //! ```ignore
