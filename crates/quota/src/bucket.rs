@@ -15,8 +15,9 @@ use crate::time::{HOUR, SECOND, after, between};
 const SAME_WINDOW: Duration = Duration::from_secs(5);
 /// How long after its stated reset a bucket is taken for full again, for the same reason.
 pub(crate) const GRACE: Duration = SECOND;
-/// No window of GitHub's is longer. A reset beyond it is the error of a clock and is not waited for.
-pub(crate) const LONGEST_WINDOW: Duration = HOUR;
+/// An hour, as long as GitHub's longest windows, and what clocks and resets differ by. A reset beyond it is the error of a
+/// clock and is not waited for.
+pub(crate) const LONGEST_WINDOW: Duration = HOUR.saturating_add(Duration::from_secs(10));
 /// The limit of those who are nobody. A 401 shows it to anybody.
 const ANONYMOUS: u64 = 60;
 
@@ -112,6 +113,11 @@ impl Bucket {
             none => *none = Some(Window::open(&reading, now)),
         }
         self.unseen = 0;
+    }
+
+    /// An answer came, and another bucket paid.
+    pub fn answered_elsewhere(&mut self) {
+        self.answered = true;
     }
 
     /// A request leaves.

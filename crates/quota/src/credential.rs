@@ -153,8 +153,11 @@ impl CredentialQuota {
             self.skew.observe(date, now);
         }
         let github = self.skew.github(now);
-        let resource = observation.resource.as_ref().unwrap_or(resource);
-        self.metered(resource).bucket.observe(observation, github);
+        let paid = observation.resource.as_ref().unwrap_or(resource);
+        self.metered(paid).bucket.observe(observation, github);
+        if paid != resource {
+            self.metered(resource).bucket.answered_elsewhere();
+        }
     }
 
     /// Closes the credential until `until`: a block that an earlier run has met, by GitHub's clock.

@@ -49,6 +49,10 @@ pub struct Ledger {
     graphql: Api,
     content_minute: Sliding,
     content_hour: Sliding,
+    /// Milliseconds that GitHub worked, by the time that its answers took.
+    busy: Sliding,
+    /// Of those, for GraphQL.
+    graphql_busy: Sliding,
     live_in_flight: u64,
     later_in_flight: u64,
     rate: Rate,
@@ -61,8 +65,6 @@ pub struct Ledger {
 struct Api {
     points_per_minute: u64,
     points: Sliding,
-    /// Milliseconds that GitHub worked, by the time that its answers took.
-    busy: Sliding,
     in_flight: u64,
     /// Milliseconds that an answer takes, in the long run.
     usual: f64,
@@ -75,6 +77,8 @@ impl Default for Ledger {
             graphql: Api::new(GRAPHQL_POINTS),
             content_minute: Sliding::new(MINUTE),
             content_hour: Sliding::new(HOUR),
+            busy: Sliding::new(MINUTE),
+            graphql_busy: Sliding::new(MINUTE),
             live_in_flight: 0,
             later_in_flight: 0,
             rate: Rate::default(),
@@ -128,8 +132,12 @@ impl Ledger {
         api.in_flight = api.in_flight.saturating_sub(1);
         if let Some(took) = took {
             let millis = took.min(LONGEST_WORK).as_millis();
-            api.busy.add(u64::try_from(millis).unwrap_or(u64::MAX), now);
             api.usual += (millis as f64 - api.usual) * 0.2;
+            let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+            self.busy.add(millis, now);
+            if ask.resource.is_graphql() {
+                self.graphql_busy.add(millis, now);
+            }
         }
     }
 
@@ -195,26 +203,20 @@ impl Ledger {
         }
         let next = self.api(ask).usual;
         let graphql = match ask.resource.is_graphql() {
-            true => {
-                let budget = self.budget(GRAPHQL_BUSY, SHARE_NOT_LIVE, now);
-                self.graphql
-                    .busy
-                    .room(millis(self.graphql.under_way() + next), budget, now)
-            }
+            true => self.graphql_busy.for_work(
+                self.graphql.under_way() + next,
+                self.budget(GRAPHQL_BUSY, SHARE_NOT_LIVE, now),
+                now,
+            ),
             false => Room::Now,
         };
-        // Both interfaces draw on the whole; each window is asked as if the other had no room to give back.
-        let budget = self.budget(BUSY, SHARE_NOT_LIVE, now);
-        let expected = millis(self.rest.under_way() + self.graphql.under_way() + next);
-        let (rest_busy, graphql_busy) = (self.rest.busy.sum(now), self.graphql.busy.sum(now));
-        let rest = match rest_busy + graphql_busy + expected <= budget {
-            true => Room::Now,
-            false => {
-                let rest = self.rest.busy.room(expected + graphql_busy, budget, now);
-                rest.min(self.graphql.busy.room(expected + rest_busy, budget, now))
-            }
-        };
-        match graphql.max(rest) {
+        let under_way = self.rest.under_way() + self.graphql.under_way();
+        let both = self.busy.for_work(
+            under_way + next,
+            self.budget(BUSY, SHARE_NOT_LIVE, now),
+            now,
+        );
+        match graphql.max(both) {
             Room::WhenAnswered if self.in_flight() == 0 => Room::Now,
             room => room,
         }
@@ -273,7 +275,6 @@ impl Api {
         Api {
             points_per_minute,
             points: Sliding::new(MINUTE),
-            busy: Sliding::new(MINUTE),
             in_flight: 0,
             usual: 0.0,
         }
@@ -291,10 +292,6 @@ fn share(lane: Lane) -> f64 {
     } else {
         SHARE_NOT_LIVE
     }
-}
-
-fn millis(estimate: f64) -> u64 {
-    estimate as u64
 }
 
 #[cfg(test)]

@@ -78,6 +78,15 @@ impl Sliding {
         Room::Now
     }
 
+    /// When there is room for work of about `expected`. Work that is under way and exceeds the budget alone has to end first.
+    pub(super) fn for_work(&self, expected: f64, budget: u64, now: Timestamp) -> Room {
+        if expected > budget as f64 {
+            Room::WhenAnswered
+        } else {
+            self.room(expected as u64, budget, now)
+        }
+    }
+
     fn leaves(&self, second: Timestamp) -> Timestamp {
         after(second, self.length + SECOND)
     }

@@ -1,1 +1,236 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::observation::Resource;
+use crate::time::between;
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap()
+}
+
+fn read() -> Ask {
+    Ask::read(Resource::core(), 1)
+}
+
+fn query() -> Ask {
+    Ask::read(Resource::graphql(), 1)
+}
+
+/// Sends and answers at once for as long as there is room.
+fn send_all(ledger: &mut Ledger, lane: Lane, ask: &Ask, now: Timestamp) -> u64 {
+    let mut sent = 0;
+    while ledger.is_full(lane, ask, now).is_none() {
+        ledger.sent(lane, ask, now);
+        ledger.ended(lane, ask, Some(Duration::ZERO), now);
+        sent += 1;
+    }
+    sent
+}
+
+fn hold_all(ledger: &mut Ledger, lane: Lane, now: Timestamp) -> u64 {
+    let mut held = 0;
+    while ledger.is_full(lane, &read(), now).is_none() {
+        ledger.sent(lane, &read(), now);
+        held += 1;
+    }
+    held
+}
+
+#[test]
+fn a_fifth_of_the_points_of_a_minute_stays_free_for_live_work() {
+    for (ask, later, live) in [
+        (read(), 720, 180),
+        (query(), 1600, 400),
+        (Ask::write(Resource::core(), 1), 64, 16),
+        (Ask::write(Resource::graphql(), 1), 64, 16),
+    ] {
+        let mut ledger = Ledger::default();
+        assert_eq!(
+            send_all(&mut ledger, Lane::Bulk, &ask, at(0)),
+            later,
+            "{ask:?}"
+        );
+        for lane in [Lane::Interactive, Lane::Scheduled, Lane::Backfill] {
+            assert_eq!(
+                send_all(&mut ledger, lane, &ask, at(0)),
+                0,
+                "{lane} {ask:?}"
+            );
+        }
+        assert_eq!(
+            send_all(&mut ledger, Lane::Live, &ask, at(0)),
+            live,
+            "{ask:?}"
+        );
+        let wait = ledger.is_full(Lane::Live, &ask, at(0));
+        assert_eq!(
+            wait,
+            Some(Wait {
+                until: Some(at(61_000)),
+                reason: WaitReason::Secondary
+            })
+        );
+        assert_eq!(
+            send_all(&mut ledger, Lane::Bulk, &ask, at(61_000)),
+            later,
+            "{ask:?}"
+        );
+    }
+}
+
+#[test]
+fn rest_and_graphql_have_points_of_their_own() {
+    let mut ledger = Ledger::default();
+    assert_eq!(send_all(&mut ledger, Lane::Bulk, &read(), at(0)), 720);
+    assert_eq!(send_all(&mut ledger, Lane::Bulk, &query(), at(0)), 1600);
+}
+
+#[test]
+fn content_is_bounded_by_the_hour_as_well() {
+    let mut ledger = Ledger::default();
+    let write = Ask::write(Resource::core(), 1);
+    let sent: u64 = (0..59)
+        .map(|minute| send_all(&mut ledger, Lane::Bulk, &write, at(minute * 61_000)))
+        .sum();
+    assert_eq!(sent, 400);
+}
+
+#[test]
+fn places_in_flight_are_half_for_later_lanes_and_live_always_finds_one() {
+    let mut ledger = Ledger::default();
+    assert_eq!(hold_all(&mut ledger, Lane::Bulk, at(0)), 50);
+    let wait = ledger.is_full(Lane::Scheduled, &read(), at(0));
+    assert_eq!(
+        wait,
+        Some(Wait {
+            until: None,
+            reason: WaitReason::Secondary
+        }),
+        "it waits for an answer"
+    );
+    assert_eq!(hold_all(&mut ledger, Lane::Live, at(0)), 50);
+    ledger.ended(Lane::Live, &read(), None, at(0));
+    assert_eq!(hold_all(&mut ledger, Lane::Live, at(0)), 1);
+
+    let mut ledger = Ledger::default();
+    assert_eq!(hold_all(&mut ledger, Lane::Live, at(0)), 100);
+    for _ in 0..30 {
+        ledger.ended(Lane::Live, &read(), None, at(0));
+    }
+    assert_eq!(
+        hold_all(&mut ledger, Lane::Bulk, at(0)),
+        10,
+        "twenty places stay free"
+    );
+}
+
+#[test]
+fn slow_answers_slow_the_later_lanes_down_and_never_the_live_one() {
+    let mut ledger = Ledger::default();
+    for _ in 0..60 {
+        ledger.sent(Lane::Scheduled, &query(), at(0));
+        ledger.ended(
+            Lane::Scheduled,
+            &query(),
+            Some(Duration::from_secs(1)),
+            at(0),
+        );
+    }
+    assert!(
+        ledger
+            .is_full(Lane::Scheduled, &query(), at(500))
+            .is_some_and(|wait| wait.until == Some(at(61_000)))
+    );
+    assert_eq!(
+        ledger.is_full(Lane::Scheduled, &read(), at(500)),
+        None,
+        "REST has the rest of the time"
+    );
+    assert_eq!(ledger.is_full(Lane::Live, &query(), at(500)), None);
+    assert_eq!(ledger.is_full(Lane::Scheduled, &query(), at(61_000)), None);
+}
+
+#[test]
+fn answers_to_come_are_reckoned_with() {
+    let mut ledger = Ledger::default();
+    for _ in 0..30 {
+        ledger.sent(Lane::Bulk, &query(), at(0));
+        ledger.ended(Lane::Bulk, &query(), Some(Duration::from_secs(10)), at(0));
+    }
+    let later = at(100_000);
+    let mut in_flight = 0;
+    while ledger.is_full(Lane::Bulk, &query(), later).is_none() {
+        ledger.sent(Lane::Bulk, &query(), later);
+        in_flight += 1;
+    }
+    assert_eq!(
+        in_flight, 4,
+        "each is expected to take ten seconds of the 48"
+    );
+}
+
+#[test]
+fn an_incident_halves_every_budget_and_spaces_requests_until_it_has_recovered() {
+    let mut ledger = Ledger::default();
+    ledger.incident(at(60_000), at(0));
+    let reopened = at(60_000);
+    ledger.sent(Lane::Bulk, &read(), reopened);
+    let wait = ledger
+        .is_full(Lane::Bulk, &read(), reopened)
+        .and_then(|wait| wait.until)
+        .unwrap();
+    let distance = between(reopened, wait).as_secs_f64();
+    assert!((distance - 60.0 / 360.0).abs() < 0.001, "{distance} s");
+    assert_eq!(
+        ledger.is_full(Lane::Live, &read(), reopened),
+        None,
+        "live work keeps no distance"
+    );
+    assert_eq!(send_all(&mut ledger, Lane::Live, &read(), reopened), 449);
+
+    let recovered = at(60_000 + 600_000);
+    assert_eq!(send_all(&mut ledger, Lane::Bulk, &read(), recovered), 720);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the arrivals, GitHub sees no more in any 60 seconds than it allows, and no more than four fifths of that
+    /// from the later lanes.
+    #[test]
+    fn no_minute_holds_more_than_its_budget(steps in prop::collection::vec((0..5_usize, 0..4000_i64, 1..200_u64), 1..60)) {
+        let mut ledger = Ledger::default();
+        let mut now = 0;
+        let mut sent: Vec<(i64, Lane)> = Vec::new();
+        for (lane, pause, burst) in steps {
+            now += pause;
+            let lane = Lane::ALL[lane];
+            for _ in 0..burst {
+                if ledger.is_full(lane, &read(), at(now)).is_none() {
+                    ledger.sent(lane, &read(), at(now));
+                    ledger.ended(lane, &read(), None, at(now));
+                    sent.push((now, lane));
+                }
+            }
+        }
+        for (end, _) in &sent {
+            let minute = sent.iter().filter(|(time, _)| *time <= *end && *time > end - 60_000);
+            let (mut all, mut later) = (0, 0);
+            minute.for_each(|(_, lane)| { all += 1; later += u32::from(*lane != Lane::Live); });
+            prop_assert!(all <= 900 && later <= 720, "{} of which {} are not live", all, later);
+        }
+    }
+
+    #[test]
+    fn a_wait_for_room_ends_when_it_says(busy in 1..900_u64, now in 0..60_000_i64) {
+        let mut ledger = Ledger::default();
+        for n in 0..busy {
+            ledger.sent(Lane::Live, &read(), at(n as i64 * 50));
+            ledger.ended(Lane::Live, &read(), Some(Duration::from_millis(40)), at(n as i64 * 50));
+        }
+        let now = at(busy as i64 * 50 + now);
+        if let Some(wait) = ledger.is_full(Lane::Bulk, &read(), now) {
+            prop_assert!(ledger.is_full(Lane::Bulk, &read(), wait.until.unwrap()).is_none());
+        }
+    }
+}
