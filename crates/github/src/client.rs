@@ -96,7 +96,9 @@ impl Client {
                 Box::pin(inner.auth.renew(self, lane)).await?;
                 continue;
             };
-            let validator = inner.conditional.validator(&prepared, wire::hashed(&signature));
+            let validator = inner
+                .conditional
+                .validator(&prepared, wire::hashed(&signature));
             let wire = inner.wire(&request, &signature, validator.as_ref())?;
             let started = tokio::time::Instant::now();
             let outcome = transport::call(&inner.transport, wire, inner.bounds()).await;
@@ -116,7 +118,12 @@ impl Client {
                     let answered = inner.success(&request, tries, tried)?;
                     let (answered, origin) = inner
                         .conditional
-                        .resolve(prepared, validator.as_ref(), wire::hashed(&signature), answered)
+                        .resolve(
+                            prepared,
+                            validator.as_ref(),
+                            wire::hashed(&signature),
+                            answered,
+                        )
                         .await;
                     let date = observe(&answered.headers).date;
                     let api_url = inner.api_url.clone();
@@ -236,9 +243,7 @@ impl Inner {
     }
 
     fn costs(&self) -> MutexGuard<'_, HashMap<&'static str, u64>> {
-        self.costs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

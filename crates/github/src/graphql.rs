@@ -54,3 +54,23 @@ pub struct Answer<T> {
     /// Errors beside the data; empty except where the caller asked for partial answers.
     pub errors: Vec<GraphQlError>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DOCUMENTS;
+
+    #[test]
+    fn every_document_is_counted_under_the_name_of_its_operation() {
+        for (name, document) in DOCUMENTS {
+            let operation = document
+                .strip_prefix("query ")
+                .and_then(|rest| rest.split(['(', ' ']).next());
+            assert_eq!(
+                operation
+                    .map(|operation| format!("graphql {operation}"))
+                    .as_deref(),
+                Some(*name)
+            );
+        }
+    }
+}

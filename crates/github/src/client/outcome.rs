@@ -93,7 +93,12 @@ impl Inner {
     }
 
     /// The answer, if it is a success or a confirmation.
-    pub(super) fn success(&self, request: &Request, tries: Tries, tried: Try) -> Result<Answered, Error> {
+    pub(super) fn success(
+        &self,
+        request: &Request,
+        tries: Tries,
+        tried: Try,
+    ) -> Result<Answered, Error> {
         let subject = request.subject();
         let answered = tried.outcome.map_err(|source| Kind::Transport {
             subject: subject.clone(),
