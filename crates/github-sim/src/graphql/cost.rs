@@ -127,7 +127,7 @@ impl<'a> Count<'a> {
                         .push(field);
                 }
                 Selection::InlineFragment(fragment) => {
-                    self.collect(&fragment.selection_set, fields)
+                    self.collect(&fragment.selection_set, fields);
                 }
                 Selection::FragmentSpread(spread) => {
                     if let Some(fragment) = spread.fragment_def(self.document) {

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use apollo_compiler::collections::HashMap as CompilerMap;
 use apollo_compiler::executable::ExecutableDocument;
+use apollo_compiler::parser::Parser;
 use apollo_compiler::schema::Implementers;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
@@ -64,8 +65,17 @@ pub(super) fn checked(text: &str) -> Arc<Checked> {
     fresh
 }
 
+/// How deep selections may nest. GitHub's own bound is not documented; this one keeps the executor's stack small.
+const DEEPEST: usize = 64;
+
 fn check(text: &str) -> Checked {
-    ExecutableDocument::parse_and_validate(&described().schema, text, "query")
+    let schema = &described().schema;
+    let document = Parser::new()
+        .recursion_limit(DEEPEST)
+        .parse_executable(schema, text, "query")
+        .map_err(|errors| problem::of_document(&errors.errors))?;
+    document
+        .validate(schema)
         .map_err(|errors| problem::of_document(&errors.errors))
 }
 

@@ -7,6 +7,7 @@
 
 use apollo_compiler::executable::{Selection, SelectionSet};
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
+use apollo_compiler::response::JsonValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -36,11 +37,7 @@ impl Bounds {
     /// Reads a connection's arguments. `None`: only the `totalCount` was asked for.
     pub(super) fn read(info: &ResolveInfo<'_>) -> Result<Option<Bounds>, FieldError> {
         let name = info.field_name();
-        let number = |argument: &str| {
-            info.arguments()
-                .get(argument)
-                .and_then(|value| value.as_i64())
-        };
+        let number = |argument: &str| info.arguments().get(argument).and_then(JsonValue::as_i64);
         let text = |argument: &str| Some(info.arguments().get(argument)?.as_str()?.to_owned());
         let (end, argument, size) = match (number("first"), number("last")) {
             (Some(size), None) => (End::First, "first", size),

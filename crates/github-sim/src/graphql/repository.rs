@@ -1,6 +1,7 @@
 //! Repositories, their lists, their branches.
 
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
+use apollo_compiler::response::JsonValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -31,7 +32,7 @@ impl<'a> Repository<'a> {
         let follows = info
             .arguments()
             .get("followRenames")
-            .and_then(|value| value.as_bool())
+            .and_then(JsonValue::as_bool)
             .unwrap_or(true);
         let repo = match scene.world.find_repo(owner, name) {
             Some(Found::Here(repo)) => Some(repo),
@@ -107,7 +108,7 @@ pub(super) fn texts<'a>(info: &'a ResolveInfo<'_>, argument: &str) -> Option<Vec
 fn number(info: &ResolveInfo<'_>) -> i64 {
     info.arguments()
         .get("number")
-        .and_then(|value| value.as_i64())
+        .and_then(JsonValue::as_i64)
         .unwrap_or_default()
 }
 
@@ -203,11 +204,7 @@ impl<'a> Repositories<'a> {
             edge: "RepositoryEdge",
         };
         let bounds = Bounds::read(info)?;
-        let flag = |argument: &str| {
-            info.arguments()
-                .get(argument)
-                .and_then(|value| value.as_bool())
-        };
+        let flag = |argument: &str| info.arguments().get(argument).and_then(JsonValue::as_bool);
         let (archived, fork) = (flag("isArchived"), flag("isFork"));
         let repositories = self
             .scene

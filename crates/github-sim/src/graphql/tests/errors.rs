@@ -162,6 +162,23 @@ fn other_wrong_documents_and_variables_end_in_errors_without_data() {
 }
 
 #[test]
+fn a_query_nested_beyond_reason_is_refused() {
+    let stage = Stage::new();
+    let nested = |depth: usize| {
+        let open = "repository(name: \"rocket\") { owner { ".repeat(depth);
+        format!(
+            "{{ organization(login: \"acme\") {{ {open} login {} }} }}",
+            "} }".repeat(depth)
+        )
+    };
+    let deep = stage.ask(&nested(20), json!({}));
+    assert_eq!(deep.get("errors"), None);
+    let deeper = stage.ask(&nested(200), json!({}));
+    assert_eq!(deeper.get("data"), None);
+    assert!(deeper["errors"][0]["message"].is_string());
+}
+
+#[test]
 fn a_body_that_is_no_request_is_a_400_and_costs_nothing() {
     let stage = Stage::new();
     let check = |body: &[u8], message: &str| {
