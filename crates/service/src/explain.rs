@@ -18,17 +18,30 @@ pub(crate) fn probe(org: &str, api_url: &str, error: ProbeError) -> Trouble {
 /// Why a request for an organisation failed, with the remedy.
 pub(crate) fn github(org: &str, api_url: &str, error: Error) -> Trouble {
     let trouble = if let Some(ahead) = error.clock_off() {
-        let (span, way) = if ahead.is_negative() { (-ahead, "behind") } else { (ahead, "ahead of") };
-        Trouble::new(format!("this machine's clock is {} {way} GitHub's, so GitHub refuses the App's signature", coarse(span)))
-            .remedy("set the clock (for example by NTP) and start again")
+        let (span, way) = if ahead.is_negative() {
+            (-ahead, "behind")
+        } else {
+            (ahead, "ahead of")
+        };
+        Trouble::new(format!(
+            "this machine's clock is {} {way} GitHub's, so GitHub refuses the App's signature",
+            coarse(span)
+        ))
+        .remedy("set the clock (for example by NTP) and start again")
     } else if error.is_unauthorized() {
-        Trouble::usage(format!("GitHub does not accept the token for `{org}`"))
-            .remedy("it is wrong, expired or revoked: set a valid one in GITHUB_TOKEN or github.token_file")
+        Trouble::usage(format!("GitHub does not accept the token for `{org}`")).remedy(
+            "it is wrong, expired or revoked: set a valid one in GITHUB_TOKEN or github.token_file",
+        )
     } else if error.is_bad_token() {
-        Trouble::usage(format!("the token for `{org}` has characters that no token has")).remedy("copy it again")
+        Trouble::usage(format!(
+            "the token for `{org}` has characters that no token has"
+        ))
+        .remedy("copy it again")
     } else if error.is_wrong_key() {
-        Trouble::usage(format!("GitHub does not accept the App's private key for `{org}`"))
-            .remedy("check that app_id and private_key_file belong to the same App")
+        Trouble::usage(format!(
+            "GitHub does not accept the App's private key for `{org}`"
+        ))
+        .remedy("check that app_id and private_key_file belong to the same App")
     } else if error.is_not_installed() {
         Trouble::usage(format!("the App is not installed in `{org}`"))
             .remedy("install it there, or check the name and installation_id")
@@ -42,11 +55,18 @@ pub(crate) fn github(org: &str, api_url: &str, error: Error) -> Trouble {
         Trouble::usage(format!("the credential may not read `{org}`"))
             .remedy("give it read access to metadata, contents, pull requests and issues")
     } else if error.is_not_found() {
-        Trouble::usage(format!("GitHub shows no organisation or user `{org}` to this credential")).remedy("check the name")
+        Trouble::usage(format!(
+            "GitHub shows no organisation or user `{org}` to this credential"
+        ))
+        .remedy("check the name")
     } else if error.is_rate_limit() {
-        Trouble::new(format!("GitHub keeps limiting the requests for `{org}`")).remedy("try again later; `tidegate doctor` shows what is left")
+        Trouble::new(format!("GitHub keeps limiting the requests for `{org}`"))
+            .remedy("try again later; `tidegate doctor` shows what is left")
     } else if error.is_server_error() {
-        Trouble::new(format!("GitHub is in trouble while it should answer for `{org}`")).remedy("try again later")
+        Trouble::new(format!(
+            "GitHub is in trouble while it should answer for `{org}`"
+        ))
+        .remedy("try again later")
     } else {
         Trouble::new(format!("`{org}` cannot be read"))
     };
@@ -73,5 +93,9 @@ pub(crate) fn is_lasting(error: &ProbeError) -> bool {
 /// A span as people say it: seconds up to two minutes, minutes beyond.
 fn coarse(span: SignedDuration) -> String {
     let seconds = span.as_secs();
-    if seconds < 120 { format!("{seconds} s") } else { format!("{} minutes", seconds / 60) }
+    if seconds < 120 {
+        format!("{seconds} s")
+    } else {
+        format!("{} minutes", seconds / 60)
+    }
 }

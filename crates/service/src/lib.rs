@@ -6,10 +6,10 @@
 pub mod cli;
 pub mod config;
 
-mod node;
-mod wire;
+pub mod node;
+pub mod wire;
 
-mod task;
+pub mod task;
 
 pub mod export;
 pub mod health;

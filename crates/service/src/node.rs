@@ -13,7 +13,6 @@ use github::graphql::Pages;
 use github::{AnswerStore, Client, Clock, Lane, Transport};
 use ledger::aggregate::Aggregate;
 use ledger::port::activity::Activity;
-use ledger::port::Term;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -35,52 +34,83 @@ const DRAIN: Duration = Duration::from_secs(30);
 const APART: Duration = Duration::from_millis(250);
 
 /// What a node is made of that differs between production, the demo and tests.
-pub(crate) struct Outside {
-    pub(crate) clock: Clock,
-    pub(crate) store: Sqlite,
-    pub(crate) transport: Transport,
+pub struct Outside {
+    /// What time it is.
+    pub clock: Clock,
+    /// Where everything is kept.
+    pub store: Sqlite,
+    /// The way to GitHub.
+    pub transport: Transport,
 }
 
 /// A node that is put together and does nothing yet.
-pub(crate) struct Node {
+pub struct Node {
     config: Config,
     clock: Clock,
     store: Arc<dyn Activity>,
-    connected: Vec<Connected>,
+    scrapes: Vec<Arc<Scrape>>,
     publish: Publish,
     health: Health,
     snapshots: Snapshots,
-    term: Term,
     /// Whether any organisation was ever read into this state.
     has_data: bool,
 }
 
 impl Node {
     /// Puts a node together, in order, and takes office.
-    pub(crate) async fn build(config: Config, plan: Plan, outside: Outside) -> anyhow::Result<Node> {
-        let Outside { clock, store, transport } = outside;
+    ///
+    /// # Errors
+    ///
+    /// Only the store's.
+    pub async fn build(
+        config: Config,
+        plan: Plan,
+        outside: Outside,
+    ) -> anyhow::Result<Node> {
+        let Outside {
+            clock,
+            store,
+            transport,
+        } = outside;
         let started = clock.now();
         let governor = wire::governor(&config, clock);
         let activity: Arc<dyn Activity> = Arc::new(store.clone());
-        let answers: Arc<dyn AnswerStore> = Arc::new(wire::KeptInState { state: Arc::new(store), clock });
+        let answers: Arc<dyn AnswerStore> = Arc::new(wire::KeptInState {
+            state: Arc::new(store),
+            clock,
+        });
         let connected = plan.connect(clock, &governor, &transport, &answers);
 
         let holder = format!("tidegate-{}", std::process::id());
-        let term = activity.lead(&holder, started).await.context("cannot begin to work on the state")?;
+        let term = activity
+            .lead(&holder, started)
+            .await
+            .context("cannot begin to work on the state")?;
         let known = activity.orgs().await.context("cannot read the state")?;
         let has_data = known.iter().any(|org| org.last_read.is_some());
 
-        let orgs: Vec<String> = connected.iter().map(|connected| connected.org.clone()).collect();
+        let orgs: Vec<String> = connected
+            .iter()
+            .map(|connected| connected.org.clone())
+            .collect();
         let parts = [Component::State, Component::Exporter, Component::Scheduler];
-        let parts = parts.into_iter().chain(orgs.iter().cloned().map(Component::GitHub));
+        let parts = parts
+            .into_iter()
+            .chain(orgs.iter().cloned().map(Component::GitHub));
         let health = Health::new(parts, started);
         health.role(Role::Leader, Some(term.0));
         let snapshots = Snapshots::new(started);
         let publish = Publish {
             store: Arc::clone(&activity),
-            followed: Arc::new(tokio::sync::Mutex::new(Followed::new(Aggregate::new(plan.labels, plan.exclude, started)))),
+            followed: Arc::new(tokio::sync::Mutex::new(Followed::new(Aggregate::new(
+                plan.labels,
+                plan.exclude,
+                started,
+            )))),
             snapshots: snapshots.clone(),
-            settings: export::Settings { max_series: config.export.max_series },
+            settings: export::Settings {
+                max_series: config.export.max_series,
+            },
             period: config.export.refresh_interval,
             nudge: Arc::new(Notify::new()),
             clock,
@@ -90,29 +120,40 @@ impl Node {
             clients: distinct(&connected),
             orgs,
         };
-        Ok(Node { config, clock, store: activity, connected, publish, health, snapshots, term, has_data })
-    }
-
-    /// One scrape per organisation, ready to run.
-    pub(crate) fn scrapes(&self) -> Vec<Arc<Scrape>> {
-        let scrape = |connected: &Connected| {
+        let scrape = |Connected { org, client }| {
             Arc::new(Scrape {
-                org: connected.org.clone(),
-                client: connected.client.clone(),
-                store: Arc::clone(&self.store),
-                term: self.term,
-                clock: self.clock,
+                org,
+                client,
+                store: Arc::clone(&activity),
+                term,
+                clock,
                 lane: Lane::Scheduled,
-                settings: self.config.scrape.clone(),
+                settings: config.scrape.clone(),
                 pages: Pages::new(),
                 refused: Mutex::default(),
             })
         };
-        self.connected.iter().map(scrape).collect()
+        let scrapes = connected.into_iter().map(scrape).collect();
+        Ok(Node { config, clock, store: activity, scrapes, publish, health, snapshots, has_data })
+    }
+
+    /// One scrape per organisation, in the order of the configuration.
+    pub fn scrapes(&self) -> &[Arc<Scrape>] {
+        &self.scrapes
+    }
+
+    /// The store of activity.
+    pub fn store(&self) -> &Arc<dyn Activity> {
+        &self.store
+    }
+
+    /// Reads the change feed and publishes a snapshot now.
+    pub async fn publish(&self) {
+        self.publish.publish().await;
     }
 
     /// What HTTP shows of it.
-    pub(crate) fn face(&self) -> http::Face {
+    pub fn face(&self) -> http::Face {
         let (snapshots, clock) = (self.snapshots.clone(), self.clock);
         http::Face {
             health: self.health.clone(),
@@ -121,21 +162,25 @@ impl Node {
         }
     }
 
-    /// The task that publishes `/metrics`.
-    pub(crate) fn publish(&self) -> &Publish {
-        &self.publish
-    }
-
     /// Measures and serves until `leave` is cancelled, then lets what is under way finish.
     ///
     /// # Errors
     ///
     /// What the first cycles found to be configured wrong, where nothing was ever read into this state: then there is
     /// nothing to serve, and whoever started the node is still looking.
-    pub(crate) async fn run(self, listener: TcpListener, leave: CancellationToken) -> anyhow::Result<()> {
-        let local = listener.local_addr().context("cannot tell the address of the listener")?;
-        let guard =
-            http::Guard::new(local, &self.config.http.allowed_hosts, self.config.api.token.as_ref())?;
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        leave: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let local = listener
+            .local_addr()
+            .context("cannot tell the address of the listener")?;
+        let guard = http::Guard::new(
+            local,
+            &self.config.http.allowed_hosts,
+            self.config.api.token.as_ref(),
+        )?;
         let router = http::router(self.face(), guard);
         let mut tasks = JoinSet::new();
         let serve_until = CancellationToken::new();
@@ -144,11 +189,13 @@ impl Node {
         let publish = self.publish.clone();
         let token = leave.clone();
         tasks.spawn(async move {
-            keep_running("snapshot", token.clone(), || publish.clone().run(token.clone())).await;
+            keep_running("snapshot", token.clone(), || {
+                publish.clone().run(token.clone())
+            })
+            .await;
         });
-        let scrapes = self.scrapes();
-        let (outcomes, heard) = mpsc::channel(scrapes.len().max(1));
-        for (number, scrape) in (0_u32..).zip(&scrapes) {
+        let (outcomes, heard) = mpsc::channel(self.scrapes.len().max(1));
+        for (number, scrape) in (0_u32..).zip(&self.scrapes) {
             let schedule = Schedule {
                 scrape: Arc::clone(scrape),
                 interval: self.config.scrape.interval,
@@ -160,14 +207,17 @@ impl Node {
             };
             let token = leave.clone();
             tasks.spawn(async move {
-                keep_running("schedule", token.clone(), || schedule.clone().run(token.clone())).await;
+                keep_running("schedule", token.clone(), || {
+                    schedule.clone().run(token.clone())
+                })
+                .await;
             });
         }
         self.health.ready();
 
         let misconfigured = tokio::select! {
             () = leave.cancelled() => None,
-            trouble = all_wrong(heard, scrapes.len()), if !self.has_data => trouble,
+            trouble = all_wrong(heard, self.scrapes.len()), if !self.has_data => trouble,
         };
         if misconfigured.is_none() {
             leave.cancelled().await;
@@ -176,10 +226,16 @@ impl Node {
         self.health.drain();
         let drained = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!("some tasks did not finish in {} s and are left behind", DRAIN.as_secs());
+            tracing::warn!(
+                "some tasks did not finish in {} s and are left behind",
+                DRAIN.as_secs()
+            );
         }
         serve_until.cancel();
-        server.await.context("the server failed")?.context("the server failed")?;
+        server
+            .await
+            .context("the server failed")?
+            .context("the server failed")?;
         misconfigured.map_or(Ok(()), |trouble| Err(trouble.into()))
     }
 }
@@ -198,7 +254,10 @@ async fn all_wrong(mut heard: mpsc::Receiver<Option<Trouble>>, orgs: usize) -> O
 fn distinct(connected: &[Connected]) -> Vec<Client> {
     let mut clients: Vec<Client> = Vec::new();
     for Connected { client, .. } in connected {
-        if clients.iter().all(|known| known.credential() != client.credential()) {
+        if clients
+            .iter()
+            .all(|known| known.credential() != client.credential())
+        {
             clients.push(client.clone());
         }
     }

@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 ///
 /// Where the process cannot listen to signals.
 pub(crate) fn leave_on_signal() -> std::io::Result<CancellationToken> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     let leave = CancellationToken::new();
     let token = leave.clone();
     tokio::spawn(async move {

@@ -2,7 +2,7 @@
 //! nudge, and does not retry itself.
 
 pub(crate) mod schedule;
-pub(crate) mod scrape;
+pub mod scrape;
 pub(crate) mod snapshot;
 mod watchdog;
 

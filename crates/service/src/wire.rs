@@ -33,30 +33,40 @@ pub(crate) fn open_state(config: &Config) -> Result<Sqlite, Trouble> {
 
 /// Says what is wrong with a state file.
 pub(crate) fn unusable_state(error: backends::sqlite::OpenError) -> Trouble {
-    Trouble::new(error.to_string()).remedy(error.remedy()).because(error)
+    Trouble::new(error.to_string())
+        .remedy(error.remedy())
+        .because(error)
 }
 
 /// Where GitHub is.
 fn api_url(config: &Config) -> Result<ApiUrl, Trouble> {
     ApiUrl::parse(&config.github.api_url).map_err(|error| {
-        Trouble::usage(format!("github.api_url: {error}"))
-            .remedy("write the root of the REST API, such as https://api.github.com or https://HOST/api/v3")
+        Trouble::usage(format!("github.api_url: {error}")).remedy(
+            "write the root of the REST API, such as https://api.github.com or https://HOST/api/v3",
+        )
     })
 }
 
 /// The way to GitHub over the network.
 pub(crate) fn transport(api_url: &ApiUrl) -> Result<Transport, Trouble> {
-    github::reqwest_transport(api_url).map_err(|error| Trouble::new("cannot set up TLS").because(error))
+    github::reqwest_transport(api_url)
+        .map_err(|error| Trouble::new("cannot set up TLS").because(error))
 }
 
 /// One governor for all credentials of a process.
 pub(crate) fn governor(config: &Config, clock: Clock) -> Arc<Governor> {
-    Governor::new(clock, quota::Settings { reserve: config.quota.reserve, ..quota::Settings::default() })
+    Governor::new(
+        clock,
+        quota::Settings {
+            reserve: config.quota.reserve,
+            ..quota::Settings::default()
+        },
+    )
 }
 
 /// What a configuration says, checked as far as that goes without touching anything: a node that is configured wrong
 /// leaves no file behind.
-pub(crate) struct Plan {
+pub struct Plan {
     pub(crate) api_url: ApiUrl,
     pub(crate) labels: UserLabels,
     pub(crate) exclude: Exclude,
@@ -72,17 +82,29 @@ struct Planned {
 
 impl Plan {
     /// Checks a configuration.
-    pub(crate) fn of(config: &Config) -> Result<Plan, Trouble> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and the remedy.
+    pub fn of(config: &Config) -> Result<Plan, Trouble> {
         let (labels, exclude) = labels(config)?;
         let planned = config.github.organisations.iter().map(|organisation| {
-            let credential = organisation.credential.as_ref().ok_or_else(|| no_credential(organisation))?;
+            let credential = organisation
+                .credential
+                .as_ref()
+                .ok_or_else(|| no_credential(organisation))?;
             Ok(Planned {
                 org: organisation.name.clone(),
                 name: name_of(config, organisation, credential),
                 credential: signed_with(organisation, credential)?,
             })
         });
-        Ok(Plan { api_url: api_url(config)?, labels, exclude, organisations: planned.collect::<Result<_, Trouble>>()? })
+        Ok(Plan {
+            api_url: api_url(config)?,
+            labels,
+            exclude,
+            organisations: planned.collect::<Result<_, Trouble>>()?,
+        })
     }
 
     /// One client per credential, shared by the organisations that it reads.
@@ -95,16 +117,34 @@ impl Plan {
     ) -> Vec<Connected> {
         let mut known: Vec<(&str, Client)> = Vec::new();
         let mut connected = Vec::new();
-        for Planned { org, name, credential } in &self.organisations {
-            let client = known.iter().find(|(of, _)| of == name).map(|(_, client)| client.clone());
+        for Planned {
+            org,
+            name,
+            credential,
+        } in &self.organisations
+        {
+            let client = known
+                .iter()
+                .find(|(of, _)| of == name)
+                .map(|(_, client)| client.clone());
             let client = client.unwrap_or_else(|| {
                 let settings = github::Settings::new(self.api_url.clone(), name.clone());
                 let (gate, answers) = (governor.gate(name), Arc::clone(answers));
-                let client = Client::new(settings, credential.clone(), transport.clone(), gate, clock, answers);
+                let client = Client::new(
+                    settings,
+                    credential.clone(),
+                    transport.clone(),
+                    gate,
+                    clock,
+                    answers,
+                );
                 known.push((name, client.clone()));
                 client
             });
-            connected.push(Connected { org: org.clone(), client });
+            connected.push(Connected {
+                org: org.clone(),
+                client,
+            });
         }
         connected
     }
@@ -129,25 +169,44 @@ fn name_of(config: &Config, organisation: &Organisation, credential: &Credential
                 _ => "token".to_owned(),
             }
         }
-        Credential::App { id, .. } => format!("app-{id}-{}", organisation.name.to_ascii_lowercase()),
+        Credential::App { id, .. } => {
+            format!("app-{id}-{}", organisation.name.to_ascii_lowercase())
+        }
     }
 }
 
-fn signed_with(organisation: &Organisation, credential: &Credential) -> Result<github::Credential, Trouble> {
+fn signed_with(
+    organisation: &Organisation,
+    credential: &Credential,
+) -> Result<github::Credential, Trouble> {
     match credential {
-        Credential::Token(secret) => Ok(github::Credential::Token(SecretString::from(secret.expose()))),
-        Credential::App { id, key, installation } => {
+        Credential::Token(secret) => Ok(github::Credential::Token(SecretString::from(
+            secret.expose(),
+        ))),
+        Credential::App {
+            id,
+            key,
+            installation,
+        } => {
             let key = AppKey::from_pem(key.expose().as_bytes()).map_err(|error| {
-                let place = key.file().map_or_else(String::new, |path| format!(" in {}", path.display()));
-                Trouble::usage(format!("the private key of App {id}{place} is no RSA key in PEM form"))
-                    .remedy("download the key again from the App's settings page and name that file")
-                    .because(error)
+                let place = key
+                    .file()
+                    .map_or_else(String::new, |path| format!(" in {}", path.display()));
+                Trouble::usage(format!(
+                    "the private key of App {id}{place} is no RSA key in PEM form"
+                ))
+                .remedy("download the key again from the App's settings page and name that file")
+                .because(error)
             })?;
             let installation = match installation {
                 Some(id) => Installation::Id(*id),
                 None => Installation::Owner(organisation.name.clone()),
             };
-            Ok(github::Credential::App { app_id: *id, installation, key })
+            Ok(github::Credential::App {
+                app_id: *id,
+                installation,
+                key,
+            })
         }
     }
 }

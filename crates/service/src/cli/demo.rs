@@ -18,7 +18,9 @@ const SPEED: f64 = 240.0;
 
 /// Start a simulated GitHub and a node that measures it; Ctrl-C ends both and leaves nothing behind
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Everything lives in memory.\n\nExamples:\n  tidegate demo\n  tidegate demo --from-git ~/src/linux ~/src/git")]
+#[command(
+    after_help = "Everything lives in memory.\n\nExamples:\n  tidegate demo\n  tidegate demo --from-git ~/src/linux ~/src/git"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     world: World,
@@ -32,7 +34,9 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     }
     telemetry::install(&log, invocation.environment.has("NO_COLOR"))?;
     let listener = listener(&invocation)?;
-    let address = listener.local_addr().context("cannot tell the address of the listener")?;
+    let address = listener
+        .local_addr()
+        .context("cannot tell the address of the listener")?;
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
 
     let world = &arguments.world;
@@ -62,7 +66,10 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     invocation.listening_on(&[address, sim_address])?;
     tell(&invocation, address, sim_address)?;
     node.run(listener, leave.clone()).await?;
-    server.await.context("the simulated GitHub panicked")?.context("the simulated GitHub failed")?;
+    server
+        .await
+        .context("the simulated GitHub panicked")?
+        .context("the simulated GitHub failed")?;
     Ok(Outcome::Done)
 }
 
@@ -74,7 +81,8 @@ fn listener(invocation: &Invocation) -> anyhow::Result<TcpListener> {
         return Ok(http::bind(address)?);
     }
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_270));
-    Ok(http::bind(usual).or_else(|_in_use| http::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))?)
+    Ok(http::bind(usual)
+        .or_else(|_in_use| http::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))?)
 }
 
 /// The configuration that anybody would write for this GitHub, with the whole history and short intervals.
@@ -83,9 +91,17 @@ fn configuration(
     invocation: &Invocation,
     sim: SocketAddr,
 ) -> anyhow::Result<config::Config> {
-    let flag = |key, values: Vec<String>| Flag { key, flag: "demo".to_owned(), values };
+    let flag = |key, values: Vec<String>| Flag {
+        key,
+        flag: "demo".to_owned(),
+        values,
+    };
     let one = |key, value: &str| flag(key, vec![value.to_owned()]);
-    let interval = invocation.flags.interval.clone().unwrap_or_else(|| "5s".to_owned());
+    let interval = invocation
+        .flags
+        .interval
+        .clone()
+        .unwrap_or_else(|| "5s".to_owned());
     let flags = vec![
         one("github.api_url", &format!("http://{sim}")),
         flag("github.organisations", arguments.world.orgs.clone()),
@@ -94,7 +110,11 @@ fn configuration(
         one("scrape.concurrency", "8"),
         one("export.refresh_interval", "2s"),
     ];
-    let request = config::Request { file: None, flags, purpose: Purpose::Measure };
+    let request = config::Request {
+        file: None,
+        flags,
+        purpose: Purpose::Measure,
+    };
     let environment = Environment::of([("GITHUB_TOKEN", "sim-token")]);
     Ok(config::load(&request, &environment)?.config)
 }

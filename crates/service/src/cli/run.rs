@@ -11,8 +11,10 @@ use crate::{http, signal, telemetry};
 
 /// Run a node: measure the organisations and serve /metrics and health until Ctrl-C
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Without a file:\n  GITHUB_TOKEN=... tidegate run --org acme\n\n\
-                        With one:\n  tidegate run --config tidegate.toml")]
+#[command(
+    after_help = "Without a file:\n  GITHUB_TOKEN=... tidegate run --org acme\n\n\
+                        With one:\n  tidegate run --config tidegate.toml"
+)]
 pub(crate) struct Arguments {}
 
 pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow::Result<Outcome> {
@@ -20,7 +22,9 @@ pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow
     telemetry::install(&config.log, invocation.environment.has("NO_COLOR"))?;
     let plan = Plan::of(&config)?;
     let listener = http::bind(config.http.listen)?;
-    let address = listener.local_addr().context("cannot tell the address of the listener")?;
+    let address = listener
+        .local_addr()
+        .context("cannot tell the address of the listener")?;
     let outside = Outside {
         clock: Clock::real(),
         store: wire::open_state(&config)?,

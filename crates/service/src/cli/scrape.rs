@@ -32,7 +32,9 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
         flag: "ORG".to_owned(),
         values: vec![arguments.organisation],
     };
-    let mut config = invocation.configuration_with(Purpose::Measure, vec![only])?.config;
+    let mut config = invocation
+        .configuration_with(Purpose::Measure, vec![only])?
+        .config;
     if invocation.flags.verbose == 0 && config.log.level == LogLevel::Info {
         // The bar and the summary say it.
         config.log.level = LogLevel::Warn;
@@ -47,10 +49,14 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
     let api_url = config.github.api_url.clone();
     let node = Node::build(config, plan, outside).await?;
-    let scrape = node.scrapes().into_iter().next().expect("one organisation was asked for");
+    let scrape = Arc::clone(node.scrapes().first().expect("one organisation was asked for"));
 
     let (progress, seen) = watch::channel(Progress::default());
-    let bar = tokio::spawn(show(seen, scrape.org.clone(), invocation.flags.quiet || invocation.flags.json));
+    let bar = tokio::spawn(show(
+        seen,
+        scrape.org.clone(),
+        invocation.flags.quiet || invocation.flags.json,
+    ));
     let cycle = tokio::select! {
         () = leave.cancelled() => None,
         cycle = Scrape::cycle(&scrape, &progress) => Some(cycle.context("the scrape could not be recorded")?),
@@ -58,7 +64,9 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     drop(progress);
     bar.await.context("the progress bar panicked")?;
     let Some(cycle) = cycle else {
-        invocation.output.line("interrupted; what was read is kept, and the next scrape goes on from there")?;
+        invocation
+            .output
+            .line("interrupted; what was read is kept, and the next scrape goes on from there")?;
         return Ok(Outcome::Incomplete);
     };
     summary(&invocation, &scrape, cycle, &api_url)
@@ -66,8 +74,16 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
 
 /// A bar on a terminal, a line now and then otherwise. Ends when the scrape does.
 async fn show(mut seen: watch::Receiver<Progress>, org: String, quiet: bool) {
-    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
-    bar.set_draw_target(if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
+    let bar = if quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::no_length()
+    };
+    bar.set_draw_target(if quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    });
     bar.set_message(format!("{org}: looking for changes"));
     bar.enable_steady_tick(Duration::from_millis(120));
     loop {
@@ -77,7 +93,9 @@ async fn show(mut seen: watch::Receiver<Progress>, org: String, quiet: bool) {
         }
         let progress = seen.borrow_and_update().clone();
         if bar.length() != Some(progress.to_fetch) && progress.to_fetch > 0 {
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} repositories, {eta} left");
+            let style = ProgressStyle::with_template(
+                "{msg} {wide_bar} {pos} of {len} repositories, {eta} left",
+            );
             bar.set_style(style.expect("the template is well formed"));
             bar.set_length(progress.to_fetch);
         }
@@ -92,19 +110,29 @@ fn summary(
     cycle: Cycle,
     api_url: &str,
 ) -> anyhow::Result<Outcome> {
-    let Cycle { report, failure, misses } = cycle;
+    let Cycle {
+        report,
+        failure,
+        misses,
+    } = cycle;
     if let Some(failure) = failure {
         return Err(explain::probe(&scrape.org, api_url, failure).into());
     }
     if invocation.flags.json {
-        invocation.output.line(json!({ "organisation": scrape.org, "cycle": report, "gaps": misses }))?;
+        invocation
+            .output
+            .line(json!({ "organisation": scrape.org, "cycle": report, "gaps": misses }))?;
     } else {
         invocation.output.line(sentence(&scrape.org, &report))?;
         for miss in &misses {
             invocation.output.line(format_args!("  not read: {miss}"))?;
         }
     }
-    Ok(if report.result == CycleResult::Success { Outcome::Done } else { Outcome::Incomplete })
+    Ok(if report.result == CycleResult::Success {
+        Outcome::Done
+    } else {
+        Outcome::Incomplete
+    })
 }
 
 fn sentence(org: &str, report: &CycleReport) -> String {

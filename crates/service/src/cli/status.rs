@@ -36,14 +36,27 @@ pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow
     }
     if invocation.flags.json {
         let organisations: Vec<_> = lines.iter().map(|line| as_json(line, now)).collect();
-        invocation.output.line(json!({ "state": config.state.path, "organisations": organisations }))?;
+        invocation
+            .output
+            .line(json!({ "state": config.state.path, "organisations": organisations }))?;
         return Ok(Outcome::Done);
     }
     if lines.is_empty() {
-        invocation.output.line(format_args!("{} knows no organisation yet", config.state.path.display()))?;
+        invocation.output.line(format_args!(
+            "{} knows no organisation yet",
+            config.state.path.display()
+        ))?;
         return Ok(Outcome::Done);
     }
-    let head = ["organisation", "repositories", "events", "last cycle", "result", "read up to", "gaps"];
+    let head = [
+        "organisation",
+        "repositories",
+        "events",
+        "last cycle",
+        "result",
+        "read up to",
+        "gaps",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for line in &lines {
         let last = line.org.last.as_ref();
@@ -53,14 +66,17 @@ pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow
             line.org.recorded.inserted.to_string(),
             last.map_or_else(|| "never".to_owned(), |last| ago(last.finished, now)),
             last.map_or_else(String::new, |last| last.result.as_str().to_owned()),
-            line.behind.map_or_else(|| "nothing yet".to_owned(), |behind| ago(behind, now)),
+            line.behind
+                .map_or_else(|| "nothing yet".to_owned(), |behind| ago(behind, now)),
             line.gaps.to_string(),
         ]);
     }
     invocation.output.text(&table::lay_out(&rows))?;
     for line in &lines {
         if let Some(error) = line.org.last.as_ref().and_then(|last| last.error.as_ref()) {
-            invocation.output.line(format_args!("{}: {error}", line.org.org))?;
+            invocation
+                .output
+                .line(format_args!("{}: {error}", line.org.org))?;
         }
     }
     Ok(Outcome::Done)
@@ -68,13 +84,24 @@ pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow
 
 fn line(org: OrgView, repos: &[RepoView], now: Timestamp) -> Line {
     let tracked: Vec<&RepoView> = repos.iter().filter(|repo| repo.tracked).collect();
-    let streams = || tracked.iter().flat_map(|repo| Stream::ALL.into_iter().filter_map(|stream| repo.stream(stream)));
+    let streams = || {
+        tracked.iter().flat_map(|repo| {
+            Stream::ALL
+                .into_iter()
+                .filter_map(|stream| repo.stream(stream))
+        })
+    };
     let readable = || streams().filter(|view| view.unavailable.is_none());
     Line {
         tracked: tracked.len(),
-        gaps: readable().map(|view| view.coverage.gaps_before(now).count()).sum(),
+        gaps: readable()
+            .map(|view| view.coverage.gaps_before(now).count())
+            .sum(),
         unavailable: streams().filter(|view| view.unavailable.is_some()).count(),
-        behind: readable().filter(|view| view.fingerprint.is_some()).map(|view| view.coverage.frontier()).min(),
+        behind: readable()
+            .filter(|view| view.fingerprint.is_some())
+            .map(|view| view.coverage.frontier())
+            .min(),
         org,
     }
 }

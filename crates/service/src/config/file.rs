@@ -61,15 +61,21 @@ pub(crate) fn take(path: &Path, text: &str, config: &mut Config, book: &mut Book
         text,
     };
     let (table, faults) = DeTable::parse_recoverable(text);
+    // Behind the first fault of a line there are only guesses at it.
+    let mut told = std::collections::BTreeMap::new();
     for fault in &faults {
-        let origin = lines.origin(fault.span().map_or(text.len(), |span| span.start));
+        let at = fault.span().map_or(text.len(), |span| span.start);
         let message = format!("not TOML: {}", fault.message().replace('\n', ", "));
-        book.complaints.push(Complaint {
+        told.entry(lines.number(at))
+            .or_insert((lines.origin(at), message));
+    }
+    let complaints = told.into_values();
+    book.complaints
+        .extend(complaints.map(|(origin, message)| Complaint {
             origin,
             key: None,
             message,
-        });
-    }
+        }));
     if !faults.is_empty() {
         // What the parser made of the rest would be complaints about its guesses.
         return;
@@ -91,15 +97,32 @@ pub(crate) fn take(path: &Path, text: &str, config: &mut Config, book: &mut Book
     }
 }
 
-/// The sentence about a key that is in no table: a misspelt table is compared with tables, a misspelt key with keys.
+/// The sentence about a key that is in no table: a misspelt table is compared with tables, a misspelt key with those of its
+/// table, and then with all others, where it may belong.
 fn unknown_key(entry: &Entry) -> String {
-    let names = keys::KEYS.iter().map(|key| key.name);
-    let sections = names
-        .clone()
-        .filter_map(|name| Some(name.split_once('.')?.0));
-    let near = match entry.value.written {
-        Written::Table(_) => nearest(&entry.key, sections),
-        _ => nearest(&entry.key, names),
+    let split = keys::KEYS.iter().filter_map(|key| key.name.split_once('.'));
+    let near = match (&entry.value.written, entry.key.split_once('.')) {
+        (Written::Table(_), None) => {
+            nearest(&entry.key, split.map(|(section, _)| section)).map(str::to_owned)
+        }
+        (_, Some((section, name))) => {
+            let here = split
+                .clone()
+                .filter(|(of, _)| *of == section)
+                .map(|(_, name)| name);
+            let same = nearest(name, here).map(|name| format!("{section}.{name}"));
+            same.or_else(|| {
+                split
+                    .clone()
+                    .find(|(_, other)| *other == name)
+                    .map(|(of, name)| format!("{of}.{name}"))
+            })
+        }
+        (_, None) => {
+            let near = nearest(&entry.key, split.clone().map(|(_, name)| name));
+            near.and_then(|near| split.clone().find(|(_, name)| *name == near))
+                .map(|(of, name)| format!("{of}.{name}"))
+        }
     };
     match near {
         Some(name) => format!("unknown key: did you mean `{name}`?"),
@@ -139,12 +162,16 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn origin(&self, at: usize) -> Origin {
+    /// The number of the line, from 1.
+    fn number(&self, at: usize) -> usize {
         let before = &self.text.as_bytes()[..at.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    fn origin(&self, at: usize) -> Origin {
         Origin::File {
             path: Arc::clone(&self.path),
-            line,
+            line: self.number(at),
         }
     }
 

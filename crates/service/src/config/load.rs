@@ -100,6 +100,13 @@ pub fn load(request: &Request, environment: &Environment) -> Result<Loaded, Conf
             origins: book.origins,
         })
     } else {
+        book.complaints
+            .sort_by_key(|complaint| match &complaint.origin {
+                Origin::File { line, .. } => (0, *line),
+                Origin::SharedVariable(_) | Origin::Variable(_) => (1, 0),
+                Origin::Flag(_) => (2, 0),
+                Origin::Default => (3, 0),
+            });
         Err(ConfigError(book.complaints))
     }
 }
@@ -240,31 +247,28 @@ fn credentials(config: &mut Config, purpose: Purpose, book: &mut Book) {
         let identity = &organisation.identity;
         let key = |key: &str| keys::of_organisation(&organisation.name, key);
         let own = assemble(identity, &key, book);
-        let faulty = own.is_none() && (identity.app_id.is_some() || identity.private_key.is_some());
-        organisation.credential = match (own.or_else(|| common.clone()), identity.installation_id) {
-            (Some(Credential::App { id, key, .. }), Some(installation)) => Some(Credential::App {
-                id,
-                key,
-                installation: Some(installation),
-            }),
-            (Some(Credential::Token(_)), Some(_)) => {
+        // Its absence was explained already where its parts were looked at.
+        let mut explained = unread
+            || own.is_none() && (identity.app_id.is_some() || identity.private_key.is_some());
+        let mut credential = own.or_else(|| common.clone());
+        match (&mut credential, identity.installation_id) {
+            (Some(Credential::App { installation, .. }), Some(id)) => *installation = Some(id),
+            (_, Some(_)) if !explained => {
                 let message =
                     "has an effect only with an App: add app_id and private_key_file, or remove it";
-                book.complain(
-                    &book.origin(&key("installation_id")),
-                    &key("installation_id"),
-                    message,
-                );
-                None
+                let key = key("installation_id");
+                book.complain(&book.origin(&key), &key, message);
+                explained = true;
             }
-            (credential, _) => credential,
-        };
-        if organisation.credential.is_none() && !faulty && !unread && purpose == Purpose::Measure {
+            _ => {}
+        }
+        if credential.is_none() && !explained && purpose == Purpose::Measure {
             book.complaints.push(missing(format!(
                 "no token for `{}`: {CREDENTIALS}",
                 organisation.name
             )));
         }
+        organisation.credential = credential;
     }
     if config.github.organisations.is_empty()
         && common.is_none()

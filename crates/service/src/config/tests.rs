@@ -111,21 +111,16 @@ fn every_key_is_explained_and_its_example_has_an_effect_from_the_file_and_from_i
         );
 
         let (mut from_variable, mut book) = (Config::default(), Book::default());
-        let parts: Vec<&str> = key
-            .example
-            .trim_matches(['[', ']'])
+        let bare = match key.example.strip_prefix('[') {
+            Some(list) => list.trim_end_matches(']'),
+            None => key.example,
+        };
+        let parts: Vec<&str> = bare
             .split(", ")
             .map(|part| part.trim_matches('"'))
             .collect();
-        let parts = parts.join(",").replace(
-            "secrets/",
-            &format!("{}/secrets/", folder.0.path().display()),
-        );
-        let text = if key.example.starts_with("\"[") {
-            format!("[{parts}")
-        } else {
-            parts
-        };
+        let secrets = format!("{}/secrets/", folder.0.path().display());
+        let text = parts.join(",").replace("secrets/", &secrets);
         let placed = Placed {
             written: Written::Text(text),
             origin: Origin::Variable(key.variable()),

@@ -65,7 +65,11 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new(format: Format, capacity: usize) -> Encoder {
-        Encoder { out: Vec::with_capacity(capacity), format, samples: 0 }
+        Encoder {
+            out: Vec::with_capacity(capacity),
+            format,
+            samples: 0,
+        }
     }
 
     pub(super) fn is_open_metrics(&self) -> bool {

@@ -31,7 +31,9 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     for (range, quality) in entries(headers, ACCEPT) {
         let mut parts = range.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let version = parts.find_map(|part| part.strip_prefix("version=")).map(|version| version.trim_matches('"'));
+        let version = parts
+            .find_map(|part| part.strip_prefix("version="))
+            .map(|version| version.trim_matches('"'));
         match media.as_str() {
             // 0.0.1 differs from 1.0.0 in nothing that is used here.
             "application/openmetrics-text" if matches!(version, None | Some("1.0.0" | "0.0.1")) => {
@@ -42,7 +44,11 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
             _ => {}
         }
     }
-    if open_metrics > 0 && open_metrics >= text { Format::OpenMetrics } else { Format::Text }
+    if open_metrics > 0 && open_metrics >= text {
+        Format::OpenMetrics
+    } else {
+        Format::Text
+    }
 }
 
 /// The encoding that the reader likes best; zstd before gzip where it likes both as much.
@@ -51,7 +57,9 @@ pub(super) fn encoding(headers: &HeaderMap) -> Encoding {
     let all = entries(headers, ACCEPT_ENCODING);
     let quality_of = |word: &str| {
         let exact = all.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
-        exact.or_else(|| all.iter().find(|(name, _)| name == "*")).map_or(0, |(_, quality)| *quality)
+        exact
+            .or_else(|| all.iter().find(|(name, _)| name == "*"))
+            .map_or(0, |(_, quality)| *quality)
     };
     for (encoding, word) in [(Encoding::Gzip, "gzip"), (Encoding::Zstd, "zstd")] {
         let quality = quality_of(word);
@@ -59,14 +67,28 @@ pub(super) fn encoding(headers: &HeaderMap) -> Encoding {
             best = (quality, encoding);
         }
     }
-    let identity = all.iter().find(|(name, _)| name.eq_ignore_ascii_case("identity")).map_or(0, |(_, quality)| *quality);
-    if identity > best.0 { Encoding::Identity } else { best.1 }
+    let identity = all
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("identity"))
+        .map_or(0, |(_, quality)| *quality);
+    if identity > best.0 {
+        Encoding::Identity
+    } else {
+        best.1
+    }
 }
 
 /// The entries of a list header with their quality in thousandths, without the `q` itself.
 fn entries(headers: &HeaderMap, name: HeaderName) -> Vec<(String, u32)> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(entry).filter(|(name, _)| !name.is_empty()).collect()
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(entry)
+        .filter(|(name, _)| !name.is_empty())
+        .collect()
 }
 
 fn entry(text: &str) -> (String, u32) {
@@ -100,10 +122,16 @@ mod tests {
             ("text/html", Format::Text),
             ("text/plain;version=0.0.4;q=1,*/*;q=0.1", Format::Text),
             ("application/openmetrics-text", Format::OpenMetrics),
-            ("application/openmetrics-text; version=1.0.0; charset=utf-8", Format::OpenMetrics),
+            (
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                Format::OpenMetrics,
+            ),
             ("application/openmetrics-text;version=2.0.0", Format::Text),
             ("application/openmetrics-text;q=0", Format::Text),
-            ("application/openmetrics-text;q=0.2,text/plain;q=0.9", Format::Text),
+            (
+                "application/openmetrics-text;q=0.2,text/plain;q=0.9",
+                Format::Text,
+            ),
             (prometheus, Format::OpenMetrics),
         ] {
             assert_eq!(format(&with(ACCEPT, accept)), expected, "{accept}");
@@ -125,7 +153,11 @@ mod tests {
             ("*;q=0", Encoding::Identity),
             ("GZIP", Encoding::Gzip),
         ] {
-            assert_eq!(encoding(&with(ACCEPT_ENCODING, accept)), expected, "{accept}");
+            assert_eq!(
+                encoding(&with(ACCEPT_ENCODING, accept)),
+                expected,
+                "{accept}"
+            );
         }
     }
 }

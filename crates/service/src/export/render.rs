@@ -33,12 +33,19 @@ pub fn render(aggregate: &Aggregate, view: &NodeView, settings: &Settings) -> Ex
     let selection = Selection::of(aggregate, settings.max_series);
     let (text, samples) = one(&selection, view, Format::Text);
     let (open_metrics, _) = one(&selection, view, Format::OpenMetrics);
-    Exposition { text: text.into(), open_metrics: open_metrics.into(), samples }
+    Exposition {
+        text: text.into(),
+        open_metrics: open_metrics.into(),
+        samples,
+    }
 }
 
 fn one(selection: &Selection<'_>, view: &NodeView, format: Format) -> (Vec<u8>, u64) {
     // About 100 bytes a sample; too little costs a copy, too much costs nothing.
-    let expected = usize::try_from(selection.series).unwrap_or(0).saturating_mul(140) + 64 * 1024;
+    let expected = usize::try_from(selection.series)
+        .unwrap_or(0)
+        .saturating_mul(140)
+        + 64 * 1024;
     let mut encoder = Encoder::new(format, expected);
     users(&mut encoder, &selection.rows);
     repos(&mut encoder, &selection.repos);
@@ -86,26 +93,60 @@ impl<'a> Selection<'a> {
             rows.retain(|_| keep.next().unwrap_or(false));
         }
         let labelled = |row: Row<'a>| {
-            let labels = Labels::of(&[("org", row.org()), ("repo", row.repo()), ("user", row.user())]);
+            let labels = Labels::of(&[
+                ("org", row.org()),
+                ("repo", row.repo()),
+                ("user", row.user()),
+            ]);
             (row, labels)
         };
-        Selection { rows: rows.into_iter().map(labelled).collect(), repos, series, left_out }
+        Selection {
+            rows: rows.into_iter().map(labelled).collect(),
+            repos,
+            series,
+            left_out,
+        }
     }
 }
 
 /// How much a series has to say.
 fn size_of(counters: &Counters) -> u64 {
-    let Counters { commits, pulls_opened, pulls_merged, pulls_closed, reviews, comments, issues_opened, issues_closed, .. } =
-        counters;
+    let Counters {
+        commits,
+        pulls_opened,
+        pulls_merged,
+        pulls_closed,
+        reviews,
+        comments,
+        issues_opened,
+        issues_closed,
+        ..
+    } = counters;
     let lists = reviews.iter().sum::<u64>() + comments.iter().sum::<u64>();
     commits + pulls_opened + pulls_merged + pulls_closed + issues_opened + issues_closed + lists
 }
 
 fn series_of(row: &Row<'_>) -> u64 {
-    let gauges = GAUGES.iter().filter(|(_, read)| read(row).is_some()).count();
-    let counters = COUNTERS.iter().filter(|(_, _, read)| read(row.counters()) > 0).count();
-    let states = row.counters().reviews.iter().filter(|count| **count > 0).count();
-    let kinds = row.counters().comments.iter().filter(|count| **count > 0).count();
+    let gauges = GAUGES
+        .iter()
+        .filter(|(_, read)| read(row).is_some())
+        .count();
+    let counters = COUNTERS
+        .iter()
+        .filter(|(_, _, read)| read(row.counters()) > 0)
+        .count();
+    let states = row
+        .counters()
+        .reviews
+        .iter()
+        .filter(|count| **count > 0)
+        .count();
+    let kinds = row
+        .counters()
+        .comments
+        .iter()
+        .filter(|count| **count > 0)
+        .count();
     (gauges + counters + states + kinds + 1) as u64
 }
 
@@ -126,20 +167,36 @@ const GAUGES: &[(Family, ReadGauge)] = &[
     (user::PRS_OPENED_24H, |row| row.daily(Daily::PullsOpened)),
     (user::PRS_MERGED_24H, |row| row.daily(Daily::PullsMerged)),
     (user::REVIEWS_24H, |row| row.daily(Daily::Reviews)),
-    (user::ISSUE_COMMENTS_24H, |row| row.daily(Daily::IssueComments)),
+    (user::ISSUE_COMMENTS_24H, |row| {
+        row.daily(Daily::IssueComments)
+    }),
     (user::LOC_ADDED_WEEKLY, |row| row.lines_added_weekly()),
     (user::LOC_REMOVED_WEEKLY, |row| row.lines_removed_weekly()),
 ];
 
 const COUNTERS: &[(Family, Stream, ReadCounter)] = &[
     (user::COMMITS, Stream::Commits, |counters| counters.commits),
-    (user::LINES_ADDED, Stream::Commits, |counters| counters.lines_added),
-    (user::LINES_REMOVED, Stream::Commits, |counters| counters.lines_removed),
-    (user::PULLS_OPENED, Stream::Pulls, |counters| counters.pulls_opened),
-    (user::PULLS_MERGED, Stream::Pulls, |counters| counters.pulls_merged),
-    (user::PULLS_CLOSED, Stream::Pulls, |counters| counters.pulls_closed),
-    (user::ISSUES_OPENED, Stream::Issues, |counters| counters.issues_opened),
-    (user::ISSUES_CLOSED, Stream::Issues, |counters| counters.issues_closed),
+    (user::LINES_ADDED, Stream::Commits, |counters| {
+        counters.lines_added
+    }),
+    (user::LINES_REMOVED, Stream::Commits, |counters| {
+        counters.lines_removed
+    }),
+    (user::PULLS_OPENED, Stream::Pulls, |counters| {
+        counters.pulls_opened
+    }),
+    (user::PULLS_MERGED, Stream::Pulls, |counters| {
+        counters.pulls_merged
+    }),
+    (user::PULLS_CLOSED, Stream::Pulls, |counters| {
+        counters.pulls_closed
+    }),
+    (user::ISSUES_OPENED, Stream::Issues, |counters| {
+        counters.issues_opened
+    }),
+    (user::ISSUES_CLOSED, Stream::Issues, |counters| {
+        counters.issues_closed
+    }),
 ];
 
 const HISTOGRAMS: &[(Family, ReadHistogram)] = &[
@@ -178,15 +235,33 @@ fn users(encoder: &mut Encoder, rows: &[(Row<'_>, Labels)]) {
     for (row, labels) in rows {
         for state in ReviewState::ALL {
             let value = row.counters().reviews(state);
-            with_one_more(encoder, user::REVIEWS, labels, ("state", state.as_str()), value, row.created(Stream::Pulls));
+            with_one_more(
+                encoder,
+                user::REVIEWS,
+                labels,
+                ("state", state.as_str()),
+                value,
+                row.created(Stream::Pulls),
+            );
         }
     }
     encoder.family(user::COMMENTS);
     for (row, labels) in rows {
         for on in CommentOn::ALL {
             let value = row.counters().comments(on);
-            let stream = if on == CommentOn::Issue { Stream::Issues } else { Stream::Pulls };
-            with_one_more(encoder, user::COMMENTS, labels, ("kind", on.as_str()), value, row.created(stream));
+            let stream = if on == CommentOn::Issue {
+                Stream::Issues
+            } else {
+                Stream::Pulls
+            };
+            with_one_more(
+                encoder,
+                user::COMMENTS,
+                labels,
+                ("kind", on.as_str()),
+                value,
+                row.created(stream),
+            );
         }
     }
 }
@@ -209,8 +284,10 @@ fn with_one_more(
 }
 
 fn repos(encoder: &mut Encoder, rows: &[(RepoRow<'_>, Labels)]) {
-    let open: [(Family, fn(&RepoRow<'_>) -> Option<u64>); 2] =
-        [(repo::PULLS_OPEN, |row| row.pulls_open()), (repo::ISSUES_OPEN, |row| row.issues_open())];
+    let open: [(Family, fn(&RepoRow<'_>) -> Option<u64>); 2] = [
+        (repo::PULLS_OPEN, |row| row.pulls_open()),
+        (repo::ISSUES_OPEN, |row| row.issues_open()),
+    ];
     for (family, read) in open {
         encoder.family(family);
         for (row, labels) in rows {
@@ -234,7 +311,10 @@ fn health(encoder: &mut Encoder, view: &NodeView) {
     let last = |org: &OrgView| org.last.clone();
     encoder.family(node::UP);
     for org in &view.orgs {
-        let up = org.last.as_ref().is_some_and(|last| matches!(last.result, CycleResult::Success | CycleResult::Partial));
+        let up = org
+            .last
+            .as_ref()
+            .is_some_and(|last| matches!(last.result, CycleResult::Success | CycleResult::Partial));
         encoder.whole(node::UP, &Labels::of(&[("org", &org.org)]), u64::from(up));
     }
     encoder.family(node::LEADER);
@@ -242,24 +322,42 @@ fn health(encoder: &mut Encoder, view: &NodeView) {
     encoder.family(node::SCRAPE_RUNS);
     for org in &view.orgs {
         for (result, count) in CycleResult::ALL.into_iter().zip(org.cycles) {
-            encoder.whole(node::SCRAPE_RUNS, &Labels::of(&[("org", &org.org), ("result", result.as_str())]), count);
+            encoder.whole(
+                node::SCRAPE_RUNS,
+                &Labels::of(&[("org", &org.org), ("result", result.as_str())]),
+                count,
+            );
         }
     }
     encoder.family(node::SCRAPE_DURATION);
     for org in &view.orgs {
         if let Some(last) = last(org) {
             let took = last.finished.duration_since(last.started).as_secs_f64();
-            encoder.number(node::SCRAPE_DURATION, &Labels::of(&[("org", &org.org)]), took);
+            encoder.number(
+                node::SCRAPE_DURATION,
+                &Labels::of(&[("org", &org.org)]),
+                took,
+            );
         }
     }
     encoder.family(node::LAST_RUN);
-    if let Some(finished) = view.orgs.iter().filter_map(|org| last(org).map(|last| last.finished)).max() {
+    if let Some(finished) = view
+        .orgs
+        .iter()
+        .filter_map(|org| last(org).map(|last| last.finished))
+        .max()
+    {
         encoder.number(node::LAST_RUN, "", seconds(finished));
     }
     let streams: Vec<_> = view
         .streams
         .iter()
-        .map(|state| (state, Labels::of(&[("org", &state.org), ("stream", state.stream.as_str())])))
+        .map(|state| {
+            (
+                state,
+                Labels::of(&[("org", &state.org), ("stream", state.stream.as_str())]),
+            )
+        })
         .collect();
     encoder.family(node::COVERAGE);
     for (state, labels) in &streams {
@@ -313,14 +411,30 @@ fn github(encoder: &mut Encoder, view: &NodeView) {
         *avoided.entry(org).or_insert(0) += count;
     }
     for (org, count) in avoided {
-        encoder.whole(node::AVOIDED, &Labels::of(&[("org", org), ("mode", "not_modified")]), count);
+        encoder.whole(
+            node::AVOIDED,
+            &Labels::of(&[("org", org), ("mode", "not_modified")]),
+            count,
+        );
     }
     let resources: Vec<_> = view
         .quota
         .iter()
-        .flat_map(|credential| credential.quota.resources.iter().map(move |resource| (&credential.credential, resource)))
+        .flat_map(|credential| {
+            credential
+                .quota
+                .resources
+                .iter()
+                .map(move |resource| (&credential.credential, resource))
+        })
         .map(|(credential, found)| {
-            (found, Labels::of(&[("credential", credential), ("resource", found.resource.as_str())]))
+            (
+                found,
+                Labels::of(&[
+                    ("credential", credential),
+                    ("resource", found.resource.as_str()),
+                ]),
+            )
         })
         .collect();
     let numbers: [(Family, fn(&quota::ResourceReport) -> Option<u64>); 3] = [
@@ -345,7 +459,11 @@ fn github(encoder: &mut Encoder, view: &NodeView) {
     encoder.family(node::SECONDARY_HITS);
     for credential in &view.quota {
         let labels = Labels::of(&[("credential", &credential.credential)]);
-        encoder.whole(node::SECONDARY_HITS, &labels, credential.quota.secondary_hits);
+        encoder.whole(
+            node::SECONDARY_HITS,
+            &labels,
+            credential.quota.secondary_hits,
+        );
     }
     encoder.family(node::WAIT);
     for credential in &view.quota {
@@ -359,13 +477,21 @@ fn github(encoder: &mut Encoder, view: &NodeView) {
         }
     }
     encoder.family(node::ETAG_DRIFT);
-    encoder.whole(node::ETAG_DRIFT, "", view.github.iter().map(|stats| stats.etag_drift).sum());
+    encoder.whole(
+        node::ETAG_DRIFT,
+        "",
+        view.github.iter().map(|stats| stats.etag_drift).sum(),
+    );
 }
 
 /// The process.
 fn own(encoder: &mut Encoder, view: &NodeView, left_out: u64) {
     encoder.family(node::BUILD);
-    encoder.whole(node::BUILD, &Labels::of(&[("version", env!("CARGO_PKG_VERSION"))]), 1);
+    encoder.whole(
+        node::BUILD,
+        &Labels::of(&[("version", env!("CARGO_PKG_VERSION"))]),
+        1,
+    );
     encoder.family(node::LEFT_OUT);
     encoder.whole(node::LEFT_OUT, "", left_out);
     encoder.family(node::SNAPSHOT);

@@ -12,11 +12,11 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 
+use super::Format;
 use super::encode::{Encoder, Labels};
 use super::negotiate::{self, Encoding};
 use super::render::Exposition;
 use super::table::node;
-use super::Format;
 
 /// Packs fast: a snapshot lives for seconds.
 const GZIP_LEVEL: u32 = 3;
@@ -47,15 +47,18 @@ struct Body {
 
 impl Body {
     fn new(plain: Bytes) -> Body {
-        Body { plain, packed: Default::default() }
+        Body {
+            plain,
+            packed: Default::default(),
+        }
     }
 
     fn packed(&self, encoding: Encoding) -> Bytes {
         match encoding {
             Encoding::Identity => self.plain.clone(),
-            Encoding::Gzip | Encoding::Zstd => {
-                self.packed[encoding as usize - 1].get_or_init(|| pack(&self.plain, encoding)).clone()
-            }
+            Encoding::Gzip | Encoding::Zstd => self.packed[encoding as usize - 1]
+                .get_or_init(|| pack(&self.plain, encoding))
+                .clone(),
         }
     }
 }
@@ -66,7 +69,11 @@ impl Snapshots {
         let first = |format| {
             let mut encoder = Encoder::new(format, 512);
             encoder.family(node::BUILD);
-            encoder.whole(node::BUILD, &Labels::of(&[("version", env!("CARGO_PKG_VERSION"))]), 1);
+            encoder.whole(
+                node::BUILD,
+                &Labels::of(&[("version", env!("CARGO_PKG_VERSION"))]),
+                1,
+            );
             Body::new(encoder.finish().into())
         };
         let bodies = [first(Format::Text), first(Format::OpenMetrics)];
@@ -81,8 +88,13 @@ impl Snapshots {
     /// Makes an exposition the current one. Packs it, so call it where blocking for some milliseconds does no harm.
     pub fn publish(&self, exposition: Exposition) {
         let number = self.0.published.fetch_add(1, Ordering::Relaxed) + 1;
-        let snapshot =
-            Snapshot { number, bodies: [Body::new(exposition.text), Body::new(exposition.open_metrics)] };
+        let snapshot = Snapshot {
+            number,
+            bodies: [
+                Body::new(exposition.text),
+                Body::new(exposition.open_metrics),
+            ],
+        };
         for (body, wanted) in snapshot.bodies.iter().zip(&self.0.wanted) {
             for (encoding, wanted) in [Encoding::Gzip, Encoding::Zstd].into_iter().zip(wanted) {
                 if wanted.load(Ordering::Relaxed) {
@@ -90,14 +102,24 @@ impl Snapshots {
                 }
             }
         }
-        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        *self
+            .0
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
     /// The answer to one reader.
     pub fn answer(&self, headers: &HeaderMap) -> Response<Bytes> {
         let format = negotiate::format(headers);
         let encoding = negotiate::encoding(headers);
-        let snapshot = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        let snapshot = Arc::clone(
+            &self
+                .0
+                .current
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         let etag = format!(
             "\"{:x}-{}-{}{}\"",
             self.0.since,
@@ -126,10 +148,14 @@ impl Snapshots {
 
 /// Does the reader have this one already?
 fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|known| {
-        known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
-    })
+    let values = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
 }
 
 fn pack(plain: &[u8], encoding: Encoding) -> Bytes {
@@ -137,16 +163,21 @@ fn pack(plain: &[u8], encoding: Encoding) -> Bytes {
         Encoding::Identity => Bytes::copy_from_slice(plain),
         Encoding::Gzip => {
             let room = Vec::with_capacity(plain.len() / 8);
-            let mut packer = flate2::write::GzEncoder::new(room, flate2::Compression::new(GZIP_LEVEL));
+            let mut packer =
+                flate2::write::GzEncoder::new(room, flate2::Compression::new(GZIP_LEVEL));
             packer.write_all(plain).expect("a vector takes everything");
             packer.finish().expect("a vector takes everything").into()
         }
-        Encoding::Zstd => zstd::bulk::compress(plain, ZSTD_LEVEL).expect("memory is there for the result").into(),
+        Encoding::Zstd => zstd::bulk::compress(plain, ZSTD_LEVEL)
+            .expect("memory is there for the result")
+            .into(),
     }
 }
 
 impl std::fmt::Debug for Snapshots {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshots").field("published", &self.0.published).finish_non_exhaustive()
+        f.debug_struct("Snapshots")
+            .field("published", &self.0.published)
+            .finish_non_exhaustive()
     }
 }

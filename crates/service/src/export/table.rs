@@ -27,19 +27,37 @@ pub struct Family {
 }
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family { name, kind: Kind::Counter, unit: None, help }
+    Family {
+        name,
+        kind: Kind::Counter,
+        unit: None,
+        help,
+    }
 }
 
 const fn gauge(name: &'static str, help: &'static str) -> Family {
-    Family { name, kind: Kind::Gauge, unit: None, help }
+    Family {
+        name,
+        kind: Kind::Gauge,
+        unit: None,
+        help,
+    }
 }
 
 const fn measured(family: Family, unit: &'static str) -> Family {
-    Family { unit: Some(unit), ..family }
+    Family {
+        unit: Some(unit),
+        ..family
+    }
 }
 
 const fn histogram(name: &'static str, unit: &'static str, help: &'static str) -> Family {
-    Family { name, kind: Kind::Histogram, unit: Some(unit), help }
+    Family {
+        name,
+        kind: Kind::Histogram,
+        unit: Some(unit),
+        help,
+    }
 }
 
 /// Families whose samples are numbers of one user in one repository.
@@ -51,12 +69,18 @@ pub mod user {
         "gh_activity_commits_24h",
         "Commits on the default branch of the last 24 hours, by author. Exact at the time of the snapshot; falls to 0 and then vanishes.",
     );
-    pub const PRS_OPENED_24H: Family =
-        gauge("gh_activity_prs_opened_24h", "Pull requests opened in the last 24 hours, by author.");
-    pub const PRS_MERGED_24H: Family =
-        gauge("gh_activity_prs_merged_24h", "Pull requests merged in the last 24 hours, by author.");
-    pub const REVIEWS_24H: Family =
-        gauge("gh_activity_reviews_submitted_24h", "Reviews submitted in the last 24 hours, by reviewer.");
+    pub const PRS_OPENED_24H: Family = gauge(
+        "gh_activity_prs_opened_24h",
+        "Pull requests opened in the last 24 hours, by author.",
+    );
+    pub const PRS_MERGED_24H: Family = gauge(
+        "gh_activity_prs_merged_24h",
+        "Pull requests merged in the last 24 hours, by author.",
+    );
+    pub const REVIEWS_24H: Family = gauge(
+        "gh_activity_reviews_submitted_24h",
+        "Reviews submitted in the last 24 hours, by reviewer.",
+    );
     pub const ISSUE_COMMENTS_24H: Family = gauge(
         "gh_activity_issue_comments_24h",
         "Comments on issues and in conversations of pull requests of the last 24 hours, by commenter.",
@@ -69,24 +93,45 @@ pub mod user {
         "gh_activity_loc_removed_weekly",
         "Lines that commits of the last 7 days removed, by author; merges count 0.",
     );
-    pub const LAST_EVENT: Family =
-        gauge("gh_activity_last_event_unixtime", "When the newest event happened, in seconds since 1970.");
-    pub const COMMITS: Family =
-        counter("gh_commits", "Commits that reached the default branch, by author, since tracking began.");
-    pub const PULLS_OPENED: Family = counter("gh_pull_requests_opened", "Opened pull requests, by author.");
-    pub const PULLS_MERGED: Family = counter("gh_pull_requests_merged", "Merged pull requests, by author.");
-    pub const PULLS_CLOSED: Family =
-        counter("gh_pull_requests_closed", "Closes of pull requests without a merge, by author.");
-    pub const REVIEWS: Family =
-        counter("gh_reviews_submitted", "Submitted reviews, by reviewer and by the state they were first seen in.");
-    pub const COMMENTS: Family =
-        counter("gh_comments", "Comments by commenter and kind: on an issue, in a pull request's conversation, on a diff.");
-    pub const LINES_ADDED: Family =
-        counter("gh_lines_added", "Lines that commits on the default branch added, by author; merges count 0.");
-    pub const LINES_REMOVED: Family =
-        counter("gh_lines_removed", "Lines that commits on the default branch removed, by author; merges count 0.");
+    pub const LAST_EVENT: Family = gauge(
+        "gh_activity_last_event_unixtime",
+        "When the newest event happened, in seconds since 1970.",
+    );
+    pub const COMMITS: Family = counter(
+        "gh_commits",
+        "Commits that reached the default branch, by author, since tracking began.",
+    );
+    pub const PULLS_OPENED: Family = counter(
+        "gh_pull_requests_opened",
+        "Opened pull requests, by author.",
+    );
+    pub const PULLS_MERGED: Family = counter(
+        "gh_pull_requests_merged",
+        "Merged pull requests, by author.",
+    );
+    pub const PULLS_CLOSED: Family = counter(
+        "gh_pull_requests_closed",
+        "Closes of pull requests without a merge, by author.",
+    );
+    pub const REVIEWS: Family = counter(
+        "gh_reviews_submitted",
+        "Submitted reviews, by reviewer and by the state they were first seen in.",
+    );
+    pub const COMMENTS: Family = counter(
+        "gh_comments",
+        "Comments by commenter and kind: on an issue, in a pull request's conversation, on a diff.",
+    );
+    pub const LINES_ADDED: Family = counter(
+        "gh_lines_added",
+        "Lines that commits on the default branch added, by author; merges count 0.",
+    );
+    pub const LINES_REMOVED: Family = counter(
+        "gh_lines_removed",
+        "Lines that commits on the default branch removed, by author; merges count 0.",
+    );
     pub const ISSUES_OPENED: Family = counter("gh_issues_opened", "Opened issues, by author.");
-    pub const ISSUES_CLOSED: Family = counter("gh_issues_closed", "Closes of issues, by who closed them.");
+    pub const ISSUES_CLOSED: Family =
+        counter("gh_issues_closed", "Closes of issues, by who closed them.");
 }
 
 /// Families whose samples are numbers of one repository.
@@ -94,9 +139,14 @@ pub mod user {
 pub mod repo {
     use super::{Family, gauge, histogram};
 
-    pub const PULLS_OPEN: Family =
-        gauge("gh_pull_requests_open", "Open pull requests by GitHub's own count, as of the last fetch.");
-    pub const ISSUES_OPEN: Family = gauge("gh_issues_open", "Open issues by GitHub's own count, as of the last fetch.");
+    pub const PULLS_OPEN: Family = gauge(
+        "gh_pull_requests_open",
+        "Open pull requests by GitHub's own count, as of the last fetch.",
+    );
+    pub const ISSUES_OPEN: Family = gauge(
+        "gh_issues_open",
+        "Open issues by GitHub's own count, as of the last fetch.",
+    );
     pub const FIRST_REVIEW: Family = histogram(
         "gh_pull_request_time_to_first_review_seconds",
         "seconds",
@@ -107,8 +157,11 @@ pub mod repo {
         "seconds",
         "From opening a pull request to merging it.",
     );
-    pub const SIZE: Family =
-        histogram("gh_pull_request_size_lines", "lines", "Added plus removed lines of merged pull requests.");
+    pub const SIZE: Family = histogram(
+        "gh_pull_request_size_lines",
+        "lines",
+        "Added plus removed lines of merged pull requests.",
+    );
 }
 
 /// Families about the node itself.
@@ -116,16 +169,36 @@ pub mod repo {
 pub mod node {
     use super::{Family, Kind, counter, gauge, measured};
 
-    pub const BUILD: Family =
-        Family { name: "tidegate_build", kind: Kind::Info, unit: None, help: "The version that runs." };
-    pub const UP: Family = gauge("tidegate_up", "Whether the last cycle could read the organisation: 1 or 0.");
-    pub const LEADER: Family = gauge("tidegate_leader", "Whether this node schedules the scrapes: 1 or 0.");
-    pub const SCRAPE_RUNS: Family =
-        counter("tidegate_scrape_runs", "Cycles by organisation and how they ended, over all restarts.");
-    pub const SCRAPE_DURATION: Family =
-        measured(gauge("tidegate_scrape_duration_seconds", "How long the last cycle took."), "seconds");
+    pub const BUILD: Family = Family {
+        name: "tidegate_build",
+        kind: Kind::Info,
+        unit: None,
+        help: "The version that runs.",
+    };
+    pub const UP: Family = gauge(
+        "tidegate_up",
+        "Whether the last cycle could read the organisation: 1 or 0.",
+    );
+    pub const LEADER: Family = gauge(
+        "tidegate_leader",
+        "Whether this node schedules the scrapes: 1 or 0.",
+    );
+    pub const SCRAPE_RUNS: Family = counter(
+        "tidegate_scrape_runs",
+        "Cycles by organisation and how they ended, over all restarts.",
+    );
+    pub const SCRAPE_DURATION: Family = measured(
+        gauge(
+            "tidegate_scrape_duration_seconds",
+            "How long the last cycle took.",
+        ),
+        "seconds",
+    );
     pub const LAST_RUN: Family = measured(
-        gauge("tidegate_leader_cycle_last_run_timestamp_seconds", "When a cycle last ended, of any organisation."),
+        gauge(
+            "tidegate_leader_cycle_last_run_timestamp_seconds",
+            "When a cycle last ended, of any organisation.",
+        ),
         "seconds",
     );
     pub const COVERAGE: Family = measured(
@@ -135,10 +208,15 @@ pub mod node {
         ),
         "ratio",
     );
-    pub const GAPS: Family =
-        gauge("tidegate_gaps", "Windows inside the tracked time that could not be read, by reason.");
+    pub const GAPS: Family = gauge(
+        "tidegate_gaps",
+        "Windows inside the tracked time that could not be read, by reason.",
+    );
     pub const OLDEST_GAP: Family = measured(
-        gauge("tidegate_gap_oldest_seconds", "How long ago the oldest gap begins; 0 without a gap."),
+        gauge(
+            "tidegate_gap_oldest_seconds",
+            "How long ago the oldest gap begins; 0 without a gap.",
+        ),
         "seconds",
     );
     pub const DATA_AGE: Family = measured(
@@ -148,35 +226,72 @@ pub mod node {
         ),
         "seconds",
     );
-    pub const DEPENDENCY: Family =
-        gauge("tidegate_dependency_up", "Whether what the node depends on could be used last: 1 or 0.");
-    pub const REQUESTS: Family = counter("tidegate_github_requests", "Requests sent to GitHub, repeated tries included.");
+    pub const DEPENDENCY: Family = gauge(
+        "tidegate_dependency_up",
+        "Whether what the node depends on could be used last: 1 or 0.",
+    );
+    pub const REQUESTS: Family = counter(
+        "tidegate_github_requests",
+        "Requests sent to GitHub, repeated tries included.",
+    );
     pub const AVOIDED: Family = counter(
         "tidegate_github_requests_avoided",
         "Requests that cost no quota or did not have to be sent, by why.",
     );
-    pub const QUOTA_LIMIT: Family = gauge("tidegate_quota_limit", "GitHub's limit per window: requests or points.");
-    pub const QUOTA_REMAINING: Family = gauge("tidegate_quota_remaining", "What is left of the window.");
-    pub const QUOTA_RESERVED: Family =
-        gauge("tidegate_quota_reserved", "What scheduled work leaves to more urgent work.");
-    pub const QUOTA_RESET: Family =
-        measured(gauge("tidegate_quota_reset_timestamp_seconds", "When the window ends."), "seconds");
-    pub const SECONDARY_HITS: Family =
-        counter("tidegate_secondary_limit_hits", "Answers of GitHub's that were a secondary limit.");
-    pub const WAIT: Family =
-        measured(counter("tidegate_wait_seconds", "Time that requests waited before they were sent."), "seconds");
+    pub const QUOTA_LIMIT: Family = gauge(
+        "tidegate_quota_limit",
+        "GitHub's limit per window: requests or points.",
+    );
+    pub const QUOTA_REMAINING: Family =
+        gauge("tidegate_quota_remaining", "What is left of the window.");
+    pub const QUOTA_RESERVED: Family = gauge(
+        "tidegate_quota_reserved",
+        "What scheduled work leaves to more urgent work.",
+    );
+    pub const QUOTA_RESET: Family = measured(
+        gauge(
+            "tidegate_quota_reset_timestamp_seconds",
+            "When the window ends.",
+        ),
+        "seconds",
+    );
+    pub const SECONDARY_HITS: Family = counter(
+        "tidegate_secondary_limit_hits",
+        "Answers of GitHub's that were a secondary limit.",
+    );
+    pub const WAIT: Family = measured(
+        counter(
+            "tidegate_wait_seconds",
+            "Time that requests waited before they were sent.",
+        ),
+        "seconds",
+    );
     pub const ETAG_DRIFT: Family = counter(
         "tidegate_etag_drift",
         "Validators that were not what the observed rule gives. Grows when GitHub changes the rule.",
     );
-    pub const LEFT_OUT: Family =
-        gauge("tidegate_series_left_out", "Series that export.max_series left out of this snapshot.");
+    pub const LEFT_OUT: Family = gauge(
+        "tidegate_series_left_out",
+        "Series that export.max_series left out of this snapshot.",
+    );
     pub const SNAPSHOT: Family = measured(
-        gauge("tidegate_snapshot_timestamp_seconds", "When this snapshot was made; all its numbers are of one moment."),
+        gauge(
+            "tidegate_snapshot_timestamp_seconds",
+            "When this snapshot was made; all its numbers are of one moment.",
+        ),
         "seconds",
     );
-    pub const CPU: Family = measured(counter("process_cpu_seconds", "Processor time, user and system."), "seconds");
-    pub const RESIDENT: Family = measured(gauge("process_resident_memory_bytes", "Resident memory."), "bytes");
+    pub const CPU: Family = measured(
+        counter("process_cpu_seconds", "Processor time, user and system."),
+        "seconds",
+    );
+    pub const RESIDENT: Family = measured(
+        gauge("process_resident_memory_bytes", "Resident memory."),
+        "bytes",
+    );
     pub const OPEN_FDS: Family = gauge("process_open_fds", "Open file descriptors.");
-    pub const START: Family = measured(gauge("process_start_time_seconds", "When the process began."), "seconds");
+    pub const START: Family = measured(
+        gauge("process_start_time_seconds", "When the process began."),
+        "seconds",
+    );
 }

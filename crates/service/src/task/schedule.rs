@@ -95,10 +95,15 @@ impl Schedule {
             CycleResult::Success => self.health.healthy(&github, now),
             CycleResult::Partial => {
                 let first = report.error.clone().unwrap_or_default();
-                self.health.degraded(&github, format!("{} repositories have gaps: {first}", report.failed), now);
+                self.health.degraded(
+                    &github,
+                    format!("{} repositories have gaps: {first}", report.failed),
+                    now,
+                );
             }
             CycleResult::Failure | CycleResult::SkippedUnhealthy => {
-                self.health.failed(&github, report.error.clone().unwrap_or_default(), now);
+                self.health
+                    .failed(&github, report.error.clone().unwrap_or_default(), now);
             }
         }
         if matches!(report.result, CycleResult::Success | CycleResult::Partial) {
@@ -149,7 +154,11 @@ mod tests {
         let minute = Duration::from_secs(60);
         for (passed, next) in [(0, 60), (59, 60), (60, 120), (61, 120), (200, 240)] {
             let now = begin + Duration::from_secs(passed);
-            assert_eq!(next_tick(begin, minute, now), begin + Duration::from_secs(next), "after {passed} s");
+            assert_eq!(
+                next_tick(begin, minute, now),
+                begin + Duration::from_secs(next),
+                "after {passed} s"
+            );
         }
     }
 }

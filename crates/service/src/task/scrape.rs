@@ -29,14 +29,14 @@ use tokio::task::JoinSet;
 
 use self::fetch::{Trouble, Visit};
 use self::plan::{Probed, Step};
-pub(crate) use self::probe::ProbeError;
+pub use self::probe::ProbeError;
 use crate::config;
 
 /// With all of history wanted, tracking starts here: before every commit that people made.
 pub(crate) const ALL_OF_HISTORY: Timestamp = Timestamp::constant(-62_135_596_800, 0);
 
 /// Scrapes one organisation. Shared by the cycles of that organisation, which never overlap.
-pub(crate) struct Scrape {
+pub struct Scrape {
     pub(crate) org: String,
     pub(crate) client: Client,
     pub(crate) store: Arc<dyn Activity>,
@@ -51,13 +51,13 @@ pub(crate) struct Scrape {
 
 /// How far a cycle is.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// Repositories that have to be fetched; 0 until the probe is over.
-    pub(crate) to_fetch: u64,
+    pub to_fetch: u64,
     /// Repositories that were fetched, well or not.
-    pub(crate) fetched: u64,
+    pub fetched: u64,
     /// Events recorded so far.
-    pub(crate) events: u64,
+    pub events: u64,
 }
 
 /// What a cycle has cost and brought so far.
@@ -93,12 +93,13 @@ impl Tally {
 
 /// How a cycle ended that the store could be told of.
 #[derive(Debug)]
-pub(crate) struct Cycle {
-    pub(crate) report: CycleReport,
+pub struct Cycle {
+    /// How it ended and what it cost.
+    pub report: CycleReport,
     /// What ended the cycle before any repository was looked at.
-    pub(crate) failure: Option<ProbeError>,
+    pub failure: Option<ProbeError>,
     /// What could not be read, for people: `repository: stream: why`, at most [`MOST_TOLD`].
-    pub(crate) misses: Vec<String>,
+    pub misses: Vec<String>,
 }
 
 /// So many misses are told one by one; the store has them all.
@@ -117,7 +118,7 @@ impl Scrape {
     /// # Errors
     ///
     /// Only the store's: without it nothing can be recorded, not even a gap. GitHub's errors are part of the report.
-    pub(crate) async fn cycle(
+    pub async fn cycle(
         self: &Arc<Self>,
         progress: &watch::Sender<Progress>,
     ) -> port::Result<Cycle> {

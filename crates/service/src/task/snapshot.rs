@@ -30,7 +30,11 @@ pub(crate) struct Followed {
 impl Followed {
     /// Nothing yet.
     pub(crate) fn new(aggregate: Aggregate) -> Self {
-        Self { aggregate, repos: BTreeMap::new(), orgs: BTreeMap::new() }
+        Self {
+            aggregate,
+            repos: BTreeMap::new(),
+            orgs: BTreeMap::new(),
+        }
     }
 
     /// Reads the feed to its end.
@@ -38,8 +42,10 @@ impl Followed {
         loop {
             let changes = store.changes(self.aggregate.cursor(), PIECE).await?;
             self.aggregate.apply(&changes);
-            self.repos.extend(changes.repos.into_iter().map(|repo| (repo.id, repo)));
-            self.orgs.extend(changes.orgs.into_iter().map(|org| (org.org.clone(), org)));
+            self.repos
+                .extend(changes.repos.into_iter().map(|repo| (repo.id, repo)));
+            self.orgs
+                .extend(changes.orgs.into_iter().map(|org| (org.org.clone(), org)));
             if !changes.more {
                 return Ok(());
             }
@@ -48,17 +54,34 @@ impl Followed {
 
     /// The coverage of each stream of `org`.
     fn streams(&self, org: &str, now: Timestamp) -> Vec<StreamState> {
-        let tracked: Vec<&RepoView> =
-            self.repos.values().filter(|repo| repo.tracked && repo.org.eq_ignore_ascii_case(org)).collect();
-        Stream::ALL.into_iter().filter_map(|stream| state_of(org, stream, &tracked, now)).collect()
+        let tracked: Vec<&RepoView> = self
+            .repos
+            .values()
+            .filter(|repo| repo.tracked && repo.org.eq_ignore_ascii_case(org))
+            .collect();
+        Stream::ALL
+            .into_iter()
+            .filter_map(|stream| state_of(org, stream, &tracked, now))
+            .collect()
     }
 }
 
-fn state_of(org: &str, stream: Stream, tracked: &[&RepoView], now: Timestamp) -> Option<StreamState> {
-    let views = tracked.iter().filter_map(|repo| repo.stream(stream)).filter(|view| view.unavailable.is_none());
+fn state_of(
+    org: &str,
+    stream: Stream,
+    tracked: &[&RepoView],
+    now: Timestamp,
+) -> Option<StreamState> {
+    let views = tracked
+        .iter()
+        .filter_map(|repo| repo.stream(stream))
+        .filter(|view| view.unavailable.is_none());
     let mut repos = 0_u32;
     let mut ratios = 0.0;
-    let mut gaps: Vec<(GapReason, u64)> = GapReason::ALL.into_iter().map(|reason| (reason, 0)).collect();
+    let mut gaps: Vec<(GapReason, u64)> = GapReason::ALL
+        .into_iter()
+        .map(|reason| (reason, 0))
+        .collect();
     let mut oldest: Option<Timestamp> = None;
     let mut furthest: Option<Timestamp> = None;
     for view in views {
@@ -67,12 +90,17 @@ fn state_of(org: &str, stream: Stream, tracked: &[&RepoView], now: Timestamp) ->
         for gap in view.coverage.gaps_before(now) {
             let count = gaps.iter_mut().find(|(reason, _)| *reason == gap.reason);
             count.expect("every reason is counted").1 += 1;
-            oldest = Some(oldest.map_or(gap.window.start(), |oldest| oldest.min(gap.window.start())));
+            oldest =
+                Some(oldest.map_or(gap.window.start(), |oldest| oldest.min(gap.window.start())));
         }
         let frontier = view.coverage.frontier();
         furthest = Some(furthest.map_or(frontier, |furthest| furthest.min(frontier)));
     }
-    let age = |since: Option<Timestamp>| since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
+    let age = |since: Option<Timestamp>| {
+        since.map_or(0.0, |since| {
+            now.duration_since(since).as_secs_f64().max(0.0)
+        })
+    };
     (repos > 0).then(|| StreamState {
         org: org.to_owned(),
         stream,
@@ -125,18 +153,25 @@ impl Publish {
             }
             Err(error) => {
                 let text = super::scrape::chain(error);
-                tracing::warn!(error = text, "the store could not be read; /metrics shows what was known before");
+                tracing::warn!(
+                    error = text,
+                    "the store could not be read; /metrics shows what was known before"
+                );
                 self.health.degraded(&Component::Exporter, text, now);
             }
         }
         followed.aggregate.advance(now);
         let view = self.view(&followed, now, caught_up.is_ok());
-        self.snapshots.publish(export::render(&followed.aggregate, &view, &self.settings));
+        self.snapshots
+            .publish(export::render(&followed.aggregate, &view, &self.settings));
     }
 
     fn view(&self, followed: &Followed, now: Timestamp, store_up: bool) -> NodeView {
         let org = |name: &String| {
-            let known = followed.orgs.values().find(|org| org.org.eq_ignore_ascii_case(name));
+            let known = followed
+                .orgs
+                .values()
+                .find(|org| org.org.eq_ignore_ascii_case(name));
             known.cloned().unwrap_or_else(|| OrgView::new(name.clone()))
         };
         let github_up = self.health.report(now).mode != Mode::Unhealthy;
@@ -144,12 +179,22 @@ impl Publish {
             now,
             started: self.started,
             orgs: self.orgs.iter().map(org).collect(),
-            streams: self.orgs.iter().flat_map(|org| followed.streams(org, now)).collect(),
+            streams: self
+                .orgs
+                .iter()
+                .flat_map(|org| followed.streams(org, now))
+                .collect(),
             github: self.clients.iter().map(Client::stats).collect(),
             quota: self.governor.report(),
             dependencies: vec![
-                Dependency { name: "state", up: store_up },
-                Dependency { name: "github", up: github_up },
+                Dependency {
+                    name: "state",
+                    up: store_up,
+                },
+                Dependency {
+                    name: "github",
+                    up: github_up,
+                },
             ],
         }
     }

@@ -28,8 +28,14 @@ where
             pause = FIRST_PAUSE;
         }
         match ended {
-            Ok(()) => tracing::error!(task = name, ?pause, "a task ended by itself and is started again"),
-            Err(error) => tracing::error!(task = name, %error, ?pause, "a task failed and is started again"),
+            Ok(()) => tracing::error!(
+                task = name,
+                ?pause,
+                "a task ended by itself and is started again"
+            ),
+            Err(error) => {
+                tracing::error!(task = name, %error, ?pause, "a task failed and is started again")
+            }
         }
         tokio::select! {
             () = leave.cancelled() => return,

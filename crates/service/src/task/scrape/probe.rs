@@ -10,7 +10,7 @@ use super::{Scrape, Tally};
 
 /// Why an organisation could not be probed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ProbeError {
+pub enum ProbeError {
     /// GitHub has no such owner, or does not show it to this credential.
     #[error("GitHub knows no organisation or user `{0}` that this credential may see")]
     NoOwner(String),
