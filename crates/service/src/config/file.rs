@@ -11,6 +11,7 @@ use super::{
     Complaint, Config, Origin,
     key::{Book, Entry, Placed, Written, nearest},
     keys,
+    secret::reason,
 };
 
 /// The largest file that is read, in bytes.
@@ -27,7 +28,8 @@ pub(crate) fn read(path: &Path, config: &mut Config, book: &mut Book) {
     match std::fs::metadata(path) {
         Err(error) => {
             return book.complaints.push(refuse(format!(
-                "cannot read the configuration {shown} ({error})"
+                "cannot read the configuration {shown} ({})",
+                reason(&error)
             )));
         }
         Ok(facts) if facts.is_dir() => {
@@ -48,7 +50,8 @@ pub(crate) fn read(path: &Path, config: &mut Config, book: &mut Book) {
             "the configuration {shown} is not UTF-8 text"
         ))),
         Err(error) => book.complaints.push(refuse(format!(
-            "cannot read the configuration {shown} ({error})"
+            "cannot read the configuration {shown} ({})",
+            reason(&error)
         ))),
     }
 }

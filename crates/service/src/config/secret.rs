@@ -34,8 +34,8 @@ impl Secret {
     /// Says what is wrong with the file, never what is in it.
     pub fn from_file(path: &Path) -> Result<Secret, String> {
         let shown = path.display();
-        let facts =
-            std::fs::metadata(path).map_err(|error| format!("cannot read {shown} ({error})"))?;
+        let facts = std::fs::metadata(path)
+            .map_err(|error| format!("cannot read {shown} ({})", reason(&error)))?;
         if facts.is_dir() {
             return Err(format!(
                 "{shown} is a directory: name the file that holds the secret"
@@ -46,8 +46,8 @@ impl Secret {
                 "{shown} is larger than {LARGEST} bytes: no token or key is"
             ));
         }
-        let bytes =
-            std::fs::read(path).map_err(|error| format!("cannot read {shown} ({error})"))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| format!("cannot read {shown} ({})", reason(&error)))?;
         let text = String::from_utf8(bytes).map_err(|_bytes| format!("{shown} is not text"))?;
         Secret::checked(&text, Some(path)).map_err(|reason| format!("{shown} {reason}"))
     }
@@ -83,6 +83,15 @@ impl Secret {
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
+}
+
+/// Why a file cannot be read, without the system's number for it.
+pub(super) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 impl fmt::Debug for Secret {

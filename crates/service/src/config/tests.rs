@@ -227,13 +227,37 @@ state = 3
         ],
         &[],
     );
-    insta::assert_snapshot!(complaints.join("\n"), @"");
+    insta::assert_snapshot!(complaints.join("\n"), @r#"
+    t.toml:2: github.api_urll: unknown key: did you mean `github.api_url`?
+    t.toml:3: github.organisations: "b/c" is not a login: write the name alone, such as acme
+    t.toml:3: github.organisations.tokn_file: unknown key: did you mean `token_file`?
+    t.toml:3: github.organisations: `ACME` is listed twice: keep one
+    t.toml:3: github.organisations: a number is neither a name nor a table
+    t.toml:4: github.token_file: cannot read nope (No such file or directory)
+    t.toml:6: scrape.interval: a number has no unit: write "300s" for seconds
+    t.toml:7: scrape.history: `5 parsecs` is not a duration: write a whole number and s, m, h, d or w, such as 30s, 5m or 7d
+    t.toml:8: scrape.concurrency: 0 is not from 1 to 50
+    t.toml:9: scrape.allow: a string is not a list of strings
+    t.toml:10: scrape.deny: `/(/` is not a regular expression (unclosed group)
+    t.toml:11: scrap: unknown key: did you mean `scrape`?
+    t.toml:14: quota.reserve: a number with a fraction is not a whole number from 0 to 1000000
+    t.toml:16: http.listen: 0.0.0.0:80 is reachable from other machines: set api.token_file, or listen on 127.0.0.1
+    t.toml:17: http.allowed_hosts: "https://a.example" is not a host name: write it without scheme, port and path, such as tidegate.example.com
+    t.toml:19: log.level: `loud` is not one of error, warn, info, debug, trace
+    t.toml:21: labels.users: hmac needs a key: set labels.hmac_key_file
+    t.toml:22: labels.state: unknown key: `tidegate config show` lists the keys
+    TIDEGATE_QUOTA_RESERVE: quota.reserve: `some` is not a whole number
+    TIDEGATE_SCRAPE_INTERVALL: unknown variable: did you mean TIDEGATE_SCRAPE_INTERVAL?
+    "#);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_the_only_fault_it_causes() {
     let faulty = Folder::with("[github]\norganisations = [\"a\"\n[scrape\ninterval = 5m\n");
-    insta::assert_snapshot!(faulty.complaints(&[], &[]).join("\n"), @"");
+    insta::assert_snapshot!(faulty.complaints(&[], &[]).join("\n"), @r"
+    t.toml:3: not TOML: missing comma between array elements, expected `,`
+    t.toml:4: not TOML: missing comma between array elements, expected `,`
+    ");
     let request = |file: &Path| Request {
         file: Some(file.to_owned()),
         flags: Vec::new(),
@@ -455,7 +479,7 @@ fn a_credential_with_a_part_missing_or_in_doubt_is_refused_in_one_line() {
             ("TIDEGATE_GITHUB_TOKEN", "a"),
             ("TIDEGATE_GITHUB_TOKEN_FILE", "secrets/github-token"),
         ],
-        "TIDEGATE_GITHUB_TOKEN_FILE: github.token_file: cannot read secrets/github-token (No such file or directory (os error 2))\n\
+        "TIDEGATE_GITHUB_TOKEN_FILE: github.token_file: cannot read secrets/github-token (No such file or directory)\n\
          TIDEGATE_GITHUB_TOKEN_FILE: github.token_file: TIDEGATE_GITHUB_TOKEN is set as well: keep one of the two",
     );
 }
