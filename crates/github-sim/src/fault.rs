@@ -3,16 +3,20 @@
 //! A rule strikes for a number of times, until a time, or with a probability drawn from the simulator's seed. Of the rules that match
 //! one request the first that ends it wins; those that only bend the answer all apply. It refuses to know how an answer is made.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod book;
+mod struck;
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::Sim;
 use crate::etag::EtagRule;
 use crate::limit::{RefusalStatus, Resource};
+
+pub(crate) use book::FaultBook;
+pub use book::Faults;
+pub(crate) use struck::Struck;
 
 /// One thing that goes wrong, and when.
 ///
@@ -290,132 +294,6 @@ impl Action {
     }
 }
 
-/// The rules of one simulated GitHub, as a test or an operator handles them.
-#[derive(Clone)]
-pub struct Faults {
-    pub(crate) sim: Sim,
-}
-
-impl Faults {
-    /// Adds a rule and returns its number. [`Action::Stale`] freezes the lagging replica now.
-    pub fn add(&self, rule: Rule) -> u64 {
-        if rule.then == Action::Stale {
-            self.sim.freeze_replica();
-        }
-        self.book().add(rule)
-    }
-
-    /// Removes one rule.
-    pub fn remove(&self, number: u64) {
-        self.book()
-            .lock()
-            .rules
-            .retain(|kept| kept.number != number);
-    }
-
-    /// Removes all rules, and the lagging replica.
-    pub fn clear(&self) {
-        self.book().lock().rules.clear();
-        self.sim.thaw_replica();
-    }
-
-    /// The rules with their numbers and how often each has struck.
-    pub fn list(&self) -> Vec<(u64, Rule, u64)> {
-        self.book()
-            .lock()
-            .rules
-            .iter()
-            .map(|kept| (kept.number, kept.rule.clone(), kept.struck))
-            .collect()
-    }
-
-    fn book(&self) -> &FaultBook {
-        &self.sim.shared.faces.faults
-    }
-}
-
-/// Where the rules are kept.
-#[derive(Debug, Clone)]
-pub(crate) struct FaultBook {
-    inner: Arc<Mutex<Kept>>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    rules: Vec<KeptRule>,
-    next: u64,
-    rng: ChaCha12Rng,
-}
-
-#[derive(Debug)]
-struct KeptRule {
-    number: u64,
-    rule: Rule,
-    met: u64,
-    struck: u64,
-}
-
-impl FaultBook {
-    pub(crate) fn new(seed: u64) -> FaultBook {
-        let kept = Kept {
-            rules: Vec::new(),
-            next: 1,
-            rng: ChaCha12Rng::seed_from_u64(seed ^ 0xFA17),
-        };
-        FaultBook {
-            inner: Arc::new(Mutex::new(kept)),
-        }
-    }
-
-    fn add(&self, rule: Rule) -> u64 {
-        let mut kept = self.lock();
-        let number = kept.next;
-        kept.next += 1;
-        kept.rules.push(KeptRule {
-            number,
-            rule,
-            met: 0,
-            struck: 0,
-        });
-        number
-    }
-
-    /// What happens to a request: at most one action that ends it, and all that bend its answer.
-    pub(crate) fn strike(&self, target: &Target<'_>, now: Timestamp) -> Vec<Action> {
-        let mut kept = self.lock();
-        let Kept { rules, rng, .. } = &mut *kept;
-        let mut struck: Vec<Action> = Vec::new();
-        for kept in rules {
-            let KeptRule {
-                rule,
-                met,
-                struck: times,
-                ..
-            } = kept;
-            let is_out = rule.until.is_some_and(|until| now >= until)
-                || rule.times.is_some_and(|most| *times >= most);
-            let is_ended = rule.then.ends() && struck.iter().any(Action::ends);
-            if is_out || is_ended || !rule.then.is_for(target) || !rule.when.fits(target) {
-                continue;
-            }
-            *met += 1;
-            if *met > rule.skip
-                && rule
-                    .chance
-                    .is_none_or(|chance| rng.random::<f64>() < chance)
-            {
-                *times += 1;
-                struck.push(rule.then.clone());
-            }
-        }
-        struck
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Whether `text` fits `pattern`, in which `*` stands for anything.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
@@ -434,142 +312,4 @@ fn wildcard(pattern: &str, text: &str) -> bool {
         }
     }
     left.ends_with(end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-    fn target<'a>() -> Target<'a> {
-        Target {
-            method: "POST",
-            path: "/graphql",
-            operation: Some("Pulls"),
-            resource: Resource::Graphql,
-            credential: "installation:50000001",
-            first: Some(100),
-        }
-    }
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, text, fits) in [
-            ("/a", "/a", true),
-            ("/a", "/ab", false),
-            ("/a*", "/ab", true),
-            ("*", "", true),
-            (
-                "/repos/*/issues/comments*",
-                "/repos/o/r/issues/comments?page=2",
-                true,
-            ),
-            ("/repos/*/pulls", "/repos/o/r/issues", false),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(wildcard(pattern, text), fits, "{pattern} {text}");
-        }
-    }
-
-    #[test]
-    fn a_rule_skips_strikes_and_runs_out() {
-        let book = FaultBook::new(1);
-        book.add(
-            Rule::always(Action::Reset)
-                .when(Matcher::operation("PULLS"))
-                .skip(1)
-                .times(2),
-        );
-        let struck: Vec<usize> = (0..5).map(|_| book.strike(&target(), NOW).len()).collect();
-        assert_eq!(struck, [0, 1, 1, 0, 0]);
-    }
-
-    #[test]
-    fn every_part_of_a_matcher_has_to_fit() {
-        let all = Matcher {
-            method: Some("post".into()),
-            path: Some("/graph*".into()),
-            operation: Some("pulls".into()),
-            resource: Some(Resource::Graphql),
-            credential: Some("installation:*".into()),
-            first_above: Some(30),
-        };
-        assert!(all.fits(&target()));
-        assert!(!all.fits(&Target {
-            first: Some(30),
-            ..target()
-        }));
-        assert!(!all.fits(&Target {
-            credential: "user:a",
-            ..target()
-        }));
-        assert!(!all.fits(&Target {
-            operation: None,
-            ..target()
-        }));
-        assert!(!all.fits(&Target {
-            method: "GET",
-            ..target()
-        }));
-    }
-
-    #[test]
-    fn the_first_that_ends_a_request_wins_and_the_bending_ones_all_apply() {
-        let book = FaultBook::new(1);
-        book.add(Rule::always(Action::Skew { seconds: 5 }));
-        book.add(Rule::always(Action::Status { code: 500 }).times(1));
-        book.add(Rule::always(Action::Reset));
-        book.add(Rule::always(Action::NoLimitHeaders));
-        let names = |actions: Vec<Action>| actions.iter().map(Action::name).collect::<Vec<_>>();
-        assert_eq!(
-            names(book.strike(&target(), NOW)),
-            ["skew", "status", "no_limit_headers"]
-        );
-        assert_eq!(
-            names(book.strike(&target(), NOW)),
-            ["skew", "reset", "no_limit_headers"]
-        );
-    }
-
-    #[test]
-    fn chance_follows_the_seed_and_until_ends_it() {
-        let draw = |seed| {
-            let book = FaultBook::new(seed);
-            book.add(Rule::always(Action::Reset).chance(0.5));
-            (0..64)
-                .map(|_| book.strike(&target(), NOW).len())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(draw(1), draw(1));
-        assert_ne!(draw(1), draw(2));
-        let struck: usize = draw(1).iter().sum();
-        assert!((16..48).contains(&struck), "{struck} of 64");
-
-        let book = FaultBook::new(1);
-        book.add(Rule::always(Action::Reset).until(NOW));
-        assert!(book.strike(&target(), NOW).is_empty());
-    }
-
-    #[test]
-    fn rules_are_json() {
-        let rule = Rule::always(Action::Status { code: 502 })
-            .when(Matcher {
-                first_above: Some(30),
-                ..Matcher::operation("PULLS")
-            })
-            .times(3);
-        let short = r#"{"when":{"operation":"PULLS","first_above":30},"then":{"status":{"code":502}},"times":3}"#;
-        assert_eq!(serde_json::from_str::<Rule>(short).unwrap(), rule);
-        assert_eq!(
-            serde_json::from_str::<Rule>(&serde_json::to_string(&rule).unwrap()).unwrap(),
-            rule
-        );
-        assert_eq!(
-            serde_json::from_str::<Rule>(r#"{"then":"reset"}"#).unwrap(),
-            Rule::outage()
-        );
-        assert!(serde_json::from_str::<Rule>(r#"{"then":"reset","tims":3}"#).is_err());
-    }
 }

@@ -26,7 +26,7 @@ pub use secondary::{
     TOKEN_REQUESTS_PER_HOUR,
 };
 
-pub(crate) use block::{Block, RefusalForm};
+pub(crate) use block::{Block, Notice, RefusalForm};
 pub(crate) use primary::Share;
 
 use block::Told;
@@ -321,24 +321,18 @@ impl Ledger {
         SignedDuration::from_secs(i64::try_from(odd % (range + 1)).unwrap_or(0))
     }
 
-    /// Remembers that the account now knows of a refusal.
-    pub(crate) fn tell(
-        &self,
-        account: &Account,
-        resource: Option<Resource>,
-        until: Timestamp,
-        now: Timestamp,
-    ) {
+    /// Remembers that the account now knows of a refusal. Of one block the first telling counts: hearing of it again does not make
+    /// an earlier request innocent.
+    pub(crate) fn tell(&self, account: &Account, notice: Notice, now: Timestamp) {
         let mut books = self.books();
         let page = books.accounts.entry(account.clone()).or_default();
-        page.told.retain(|told| told.until > now);
-        // The first telling counts: what is told again about the same block does not make an earlier request innocent.
-        if !page.told.iter().any(|told| told.resource == resource) {
-            page.told.push(Told {
-                resource,
-                at: now,
-                until,
-            });
+        page.told.retain(|told| told.notice.until > now);
+        let is_known = page
+            .told
+            .iter()
+            .any(|told| told.notice.resource == notice.resource && told.notice.ends == notice.ends);
+        if !is_known {
+            page.told.push(Told { notice, at: now });
         }
     }
 

@@ -7,6 +7,7 @@ mod exchange;
 mod head;
 mod outcome;
 mod partial;
+mod validate;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};

@@ -46,22 +46,36 @@ impl Block {
         (left.as_secs() + u64::from(left.subsec_nanos() > 0)).max(1)
     }
 
-    /// Until when a client that was refused at `now` has to stay away.
-    pub(crate) fn told_until(&self, now: Timestamp) -> Timestamp {
-        if self.form.retry_after {
-            now + Duration::from_secs(self.retry_after(now))
+    /// What a client learns that is refused at `now`.
+    pub(crate) fn notice(&self, now: Timestamp) -> Notice {
+        let until = if self.form.retry_after {
+            self.until
         } else {
             now + UNNAMED_WAIT
+        };
+        Notice {
+            resource: None,
+            ends: self.until,
+            until,
         }
     }
 }
 
-/// An account has been told to stay away: from everything, or from one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a refusal tells: stay away, from everything or from one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) resource: Option<Resource>,
+    /// When what refuses ends: two notices of the same end are of the same block.
+    pub(crate) ends: Timestamp,
+    /// Until when the client has to stay away.
+    pub(crate) until: Timestamp,
+}
+
+/// A notice that has reached its account.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Told {
-    pub(super) resource: Option<Resource>,
+    pub(super) notice: Notice,
     pub(super) at: Timestamp,
-    pub(super) until: Timestamp,
 }
 
 impl Told {
@@ -72,8 +86,7 @@ impl Told {
         arrived: Timestamp,
         grace: Duration,
     ) -> bool {
-        (self.resource.is_none() || self.resource == draws_on)
-            && arrived > self.at + grace
-            && arrived < self.until
+        let is_meant = self.notice.resource.is_none() || self.notice.resource == draws_on;
+        is_meant && arrived > self.at + grace && arrived < self.notice.until
     }
 }

@@ -5,19 +5,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{IF_NONE_MATCH, USER_AGENT};
+use http::header::USER_AGENT;
 use http::{Method, Request, Response};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::State;
 use super::head::{Finish, Quota};
 use super::outcome::{Outcome, UNNAMED_WAIT, whom};
 use super::partial::partial;
+use super::validate::validate;
 use crate::auth::{Caller, Denied, Viewer};
 use crate::body::{SimBody, SimError};
-use crate::etag::{self, EtagRule};
-use crate::fault::{Action, Target};
+use crate::fault::{Action, Struck, Target};
 use crate::limit::{Account, Place, RateLimitView, Refusal, RefusalForm, Resource, Share};
 use crate::observer::{Entry, Refused, Seen};
 use crate::route::call::Call;
@@ -39,7 +39,7 @@ pub(super) struct Exchange {
     identity: Result<Caller, Denied>,
     /// What this caller may spend; an address without a token if the credential is not good.
     share: Share,
-    actions: Vec<Action>,
+    struck: Struck,
     /// What the secondary limits said when it arrived.
     admission: Result<(), Refusal>,
     place: Option<Place>,
@@ -83,7 +83,7 @@ impl Exchange {
             credential: &credential,
             first: operation.and_then(|operation| operation.first),
         };
-        let actions = state.faults.strike(&target, arrived);
+        let struck = state.faults.strike(&target, arrived);
         let endpoint = match operation {
             Some(operation) => format!(
                 "graphql {}",
@@ -94,10 +94,9 @@ impl Exchange {
         let draws_on = (!is_free(&call)).then_some(call.resource);
         let sent_into_block = state.ledger.is_told(account, draws_on, arrived, grace);
         let weight = call.weight();
-        let is_let_in = identity.is_ok()
-            && call.headers.contains_key(USER_AGENT)
-            && !actions.iter().any(Action::ends);
-        let admission = match actions.iter().find(|action| action.ends()) {
+        let is_let_in =
+            identity.is_ok() && call.headers.contains_key(USER_AGENT) && struck.end().is_none();
+        let admission = match struck.end() {
             Some(Action::SecondaryLimit {
                 seconds,
                 retry_after,
@@ -135,14 +134,14 @@ impl Exchange {
             refused: None,
             sent_into_block,
             not_modified: false,
-            faults: actions.iter().map(Action::name).collect(),
+            faults: struck.names(),
             took_ms: 0,
         });
         Exchange {
             call,
             identity,
             share,
-            actions,
+            struck,
             admission,
             place: Some(place),
             entry,
@@ -154,15 +153,17 @@ impl Exchange {
     /// Everything after the arrival.
     pub(super) async fn run(mut self) -> Result<Response<SimBody>, SimError> {
         let latency = self.state().latency;
-        tokio::time::sleep(latency.base + self.delay()).await;
-        if self.actions.contains(&Action::Reset) {
+        tokio::time::sleep(latency.base + self.struck.delay()).await;
+        if self.struck.end() == Some(&Action::Reset) {
             self.finish_entry(0);
             return Err(SimError::Reset);
         }
         // What is read, counted and shown is of one instant; the rest of the time passes before the answer is out.
         let now = self.sim.clock().now();
         let mut outcome = self.decide(now);
-        let (validator, bytes) = self.validate(&mut outcome);
+        let rule = self.struck.etag().unwrap_or(&self.state().etag);
+        let has_token = self.share != Share::Anonymous;
+        let (validator, bytes) = validate(&self.call, rule, has_token, &mut outcome);
         let state = self.state();
         if outcome.cost > 0 {
             state
@@ -180,7 +181,7 @@ impl Exchange {
             validator: validator.as_deref(),
             quota: self.quota(&outcome, now),
             retry_after: outcome.retry_after,
-            date: now + self.skew(),
+            date: now + self.struck.skew(),
             serial: state.answered.fetch_add(1, Ordering::Relaxed),
             seed: state.seed,
             length: bytes.len(),
@@ -188,23 +189,22 @@ impl Exchange {
         let mut response = finish.response(SimBody::whole(bytes));
 
         tokio::time::sleep(thinking).await;
-        if let Some((resource, until)) = outcome.told {
-            self.state()
-                .ledger
-                .tell(self.account(), resource, until, self.sim.clock().now());
+        if let Some(notice) = outcome.told {
+            let told = self.sim.clock().now();
+            self.state().ledger.tell(self.account(), notice, told);
         }
         self.entry.seen.cost = outcome.cost;
         self.entry.seen.refused = outcome.refused;
         self.entry.seen.not_modified = response.status() == 304;
         self.finish_entry(response.status().as_u16());
-        self.bend(&mut response);
+        self.struck.bend(&mut response, &mut self.place);
         Ok(response)
     }
 
     /// What the answer is, before validators and headers.
     fn decide(&self, now: Timestamp) -> Outcome {
         let is_graphql = self.call.operation.is_some();
-        match self.actions.iter().find(|action| action.ends()) {
+        match self.struck.end() {
             Some(Action::Status { code }) => return Outcome::broken(*code, is_graphql),
             Some(Action::ExpireToken) => {
                 self.state().credentials.expire(&self.call.headers);
@@ -244,11 +244,7 @@ impl Exchange {
         if let Some(refused) = self.unknown_version() {
             return Outcome::of(refused).costing(cost);
         }
-        let replica = self
-            .actions
-            .contains(&Action::Stale)
-            .then(|| self.sim.replica())
-            .flatten();
+        let replica = self.struck.is_stale().then(|| self.sim.replica()).flatten();
         let answer = |world: &World| {
             if is_graphql {
                 self.graphql(world, viewer, now)
@@ -304,7 +300,7 @@ impl Exchange {
             reset: view.reset,
         };
         let answer = graphql::execute(world, viewer, &self.call.body, &limits);
-        let body = if self.actions.contains(&Action::PartialData) {
+        let body = if self.struck.is_partial() {
             partial(answer.body)
         } else {
             answer.body
@@ -346,45 +342,9 @@ impl Exchange {
         })
     }
 
-    /// The validator of the answer and its bytes; an answer that the caller has already becomes a 304, which is free.
-    fn validate(&self, outcome: &mut Outcome) -> (Option<String>, Bytes) {
-        let compact = outcome.reply.compact();
-        let headers = &self.call.headers;
-        if outcome.reply.status != 200 || !matches!(self.call.method, Method::GET | Method::HEAD) {
-            return (None, self.laid_out(&outcome.reply, compact));
-        }
-        let validator = self.etag_rule().validator(headers, &compact);
-        if !headers.contains_key(IF_NONE_MATCH) || !etag::matches(headers, &validator) {
-            return (Some(validator), self.laid_out(&outcome.reply, compact));
-        }
-        outcome.reply.status = 304;
-        outcome.reply.content = Content::Empty;
-        // Documented: a 304 to a request with a good token does not count against the primary limit.
-        if self.share != Share::Anonymous {
-            outcome.cost = 0;
-        }
-        (Some(validator), Bytes::new())
-    }
-
-    /// The body as this client gets it.
-    fn laid_out(&self, reply: &Reply, compact: Vec<u8>) -> Bytes {
-        match &reply.content {
-            Content::Json(value) if etag::wants_pretty(&self.call.headers) => {
-                let mut pretty =
-                    serde_json::to_vec_pretty(value).expect("a JSON value can be written");
-                pretty.push(b'\n');
-                Bytes::from(pretty)
-            }
-            _ => Bytes::from(compact),
-        }
-    }
-
     /// The quota headers of this answer. An error from the edge has none.
     fn quota(&self, outcome: &Outcome, now: Timestamp) -> Option<Quota> {
-        let is_from_edge = self
-            .actions
-            .iter()
-            .any(|action| matches!(action, Action::Status { .. }));
+        let is_from_edge = matches!(self.struck.end(), Some(Action::Status { .. }));
         if self.hides_limits() || is_from_edge {
             return None;
         }
@@ -396,33 +356,16 @@ impl Exchange {
                 ..view
             };
         }
-        let straying = self.actions.iter().find_map(|action| match action {
-            Action::ResetJitter { seconds } => Some(*seconds),
-            _ => None,
-        });
         let ledger = &self.state().ledger;
-        let jitter = ledger.jitter(straying.unwrap_or_else(|| ledger.rules().primary.reset_jitter));
+        let jitter = ledger.jitter(
+            self.struck
+                .reset_jitter()
+                .unwrap_or_else(|| ledger.rules().primary.reset_jitter),
+        );
         Some(Quota {
             view,
-            shown_reset: view.reset + jitter + self.skew(),
+            shown_reset: view.reset + jitter + self.struck.skew(),
         })
-    }
-
-    /// What faults do to an answer that is otherwise ready. A body that trickles holds its place until the end.
-    fn bend(&mut self, response: &mut Response<SimBody>) {
-        for action in std::mem::take(&mut self.actions) {
-            let body = std::mem::take(response.body_mut());
-            *response.body_mut() = match action {
-                Action::Truncate { keep } => {
-                    let half = body.length() / 2;
-                    body.break_off(keep.unwrap_or(half))
-                }
-                Action::Trickle { pieces, pause_ms } => body
-                    .trickle(pieces, Duration::from_millis(pause_ms))
-                    .hold(self.place.take()),
-                _ => body,
-            };
-        }
     }
 
     fn finish_entry(&mut self, status: u16) {
@@ -462,47 +405,11 @@ impl Exchange {
 
     fn view(&self, resource: Resource, now: Timestamp) -> RateLimitView {
         let ledger = &self.state().ledger;
-        ledger.view(
-            self.account(),
-            resource,
-            ledger.rules().primary.limit(self.share, resource),
-            now,
-        )
+        ledger.view(self.account(), resource, self.limit(resource), now)
     }
 
     fn hides_limits(&self) -> bool {
-        self.actions.contains(&Action::NoLimitHeaders)
-            || !self.state().ledger.rules().primary.enforced
-    }
-
-    fn delay(&self) -> Duration {
-        let delays = self.actions.iter().map(|action| {
-            if let Action::Delay { ms } = action {
-                *ms
-            } else {
-                0
-            }
-        });
-        Duration::from_millis(delays.sum())
-    }
-
-    fn skew(&self) -> SignedDuration {
-        let skews = self.actions.iter().map(|action| {
-            if let Action::Skew { seconds } = action {
-                *seconds
-            } else {
-                0
-            }
-        });
-        SignedDuration::from_secs(skews.sum())
-    }
-
-    fn etag_rule(&self) -> &EtagRule {
-        let other = self.actions.iter().find_map(|action| match action {
-            Action::Etag(rule) => Some(rule),
-            _ => None,
-        });
-        other.unwrap_or(&self.state().etag)
+        self.struck.hides_limits() || !self.state().ledger.rules().primary.enforced
     }
 }
 

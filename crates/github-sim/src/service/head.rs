@@ -68,7 +68,15 @@ impl Finish<'_> {
             VARY,
             "Accept, Authorization, Cookie, X-GitHub-OTP,Accept-Encoding, Accept, X-Requested-With",
         );
-        set(name("x-github-media-type"), "github.v3; format=json");
+        let version = if self.call.operation.is_some() {
+            "v4"
+        } else {
+            "v3"
+        };
+        set(
+            name("x-github-media-type"),
+            &format!("github.{version}; format=json"),
+        );
         set(name("x-github-request-id"), &self.request_id());
         if let Some(version) = self
             .call

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::auth::{Caller, Denied, Viewer};
-use crate::limit::{Block, RateLimitView, RefusalStatus, Resource};
+use crate::limit::{Block, Notice, RateLimitView, RefusalStatus, Resource};
 use crate::observer::Refused;
 use crate::route::reply::Reply;
 
@@ -20,8 +20,8 @@ pub(super) struct Outcome {
     pub(super) cost: u64,
     pub(super) nodes: u64,
     pub(super) refused: Option<Refused>,
-    /// The sender learns to stay away: from one resource or from all.
-    pub(super) told: Option<(Option<Resource>, Timestamp)>,
+    /// What the sender learns.
+    pub(super) told: Option<Notice>,
     pub(super) retry_after: Option<u64>,
     /// Headers show a spent quota, whatever is left.
     pub(super) claims_exhaustion: bool,
@@ -94,7 +94,11 @@ impl Outcome {
         let body = json!({"message": message, "documentation_url": PRIMARY_DOCS, "status": status.to_string()});
         Outcome {
             refused: Some(Refused::Primary),
-            told: Some((Some(view.resource), view.reset)),
+            told: Some(Notice {
+                resource: Some(view.resource),
+                ends: view.reset,
+                until: view.reset,
+            }),
             ..Outcome::of(Reply::json(status, body))
         }
     }
@@ -106,7 +110,7 @@ impl Outcome {
         let body = json!({"documentation_url": SECONDARY_DOCS, "message": message, "status": status.to_string()});
         Outcome {
             refused: Some(Refused::Secondary(block.cause)),
-            told: Some((None, block.told_until(now))),
+            told: Some(block.notice(now)),
             retry_after: block.form.retry_after.then(|| block.retry_after(now)),
             claims_exhaustion: block.form.claims_exhaustion,
             ..Outcome::of(Reply::json(status, body))
@@ -120,7 +124,11 @@ impl Outcome {
             json!({"errors": [{"type": kind, "code": "graphql_rate_limit", "message": message}]});
         Outcome {
             refused: Some(Refused::Primary),
-            told: Some((Some(Resource::Graphql), until)),
+            told: Some(Notice {
+                resource: Some(Resource::Graphql),
+                ends: until,
+                until,
+            }),
             ..Outcome::of(Reply::json(200, body))
         }
     }
