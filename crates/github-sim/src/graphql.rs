@@ -3,7 +3,7 @@
 //! It decides what a query costs, whether it may run, and what it sees of the world. It refuses to know tokens,
 //! headers, quotas beyond the numbers that `rateLimit` shows, and time beyond the world's own: it only reads.
 //!
-//! Read in this order: [`execute`], `document` (what fits the schema), `cost` (what it counts as), `query` (the
+//! Read in this order: `execute`, `document` (what fits the schema), `cost` (what it counts as), `query` (the
 //! root), `page` (connections), then one file per kind of object. Absent: mutations and introspection; nothing of
 //! ours sends either.
 

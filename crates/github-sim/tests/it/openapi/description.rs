@@ -1,4 +1,4 @@
-//! GitHub's OpenAPI description as JSON Schemas: OpenAPI 3.0 says `nullable` where JSON Schema has a type.
+//! GitHub's `OpenAPI` description as JSON Schemas: `OpenAPI` 3.0 says `nullable` where JSON Schema has a type.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ impl Description {
                         .collect();
                     match of.is_empty() {
                         true => {
-                            found.push((place, "the description knows no such field".to_owned()))
+                            found.push((place, "the description knows no such field".to_owned()));
                         }
                         false => self.unknown(&of, value, &place, found),
                     }
