@@ -1,7 +1,8 @@
-//! The whole way to GitHub in one function, [`Client::send`]: what may be confirmed is asked conditionally, every try
-//! waits its turn at the gate, is signed after the wait, is observed whatever came of it, and is judged.
+//! The whole way to GitHub in one function, [`Client::send`].
 //!
-//! It decides nothing itself: pace is the gate's, repetition the judge's, validators the conditional part's.
+//! What may be confirmed is asked conditionally; every try waits its turn at the gate, is signed after the wait, is
+//! observed whatever came of it, and is judged. The function decides nothing itself: pace is the gate's, repetition the
+//! judge's, validators the conditional part's.
 
 mod graphql;
 mod outcome;

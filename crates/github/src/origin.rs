@@ -53,7 +53,10 @@ impl ApiUrl {
                 reason,
             })
         };
-        let uri: Uri = given.trim().parse().map_err(|_| refuse("it is no URL"))?;
+        let uri: Uri = given
+            .trim()
+            .parse()
+            .map_err(|_malformed| refuse("it is no URL"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(refuse("it has to start with https://"));
         };

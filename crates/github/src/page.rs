@@ -63,7 +63,19 @@ fn target<'a>(link: &'a str, relation: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_link_says_its_target_is_a_part_of_it(link in r#"[<>;,= "a-z]{0,40}"#) {
+            if let Some(address) = target(&link, "next") {
+                let bracketed = format!("<{address}>");
+                prop_assert!(link.contains(&bracketed));
+            }
+        }
+    }
 
     #[test]
     fn a_link_is_found_by_its_relation() {

@@ -20,7 +20,7 @@ impl AppKey {
     /// `is_bad_key`: no PEM, no private key in it, an encrypted one, or none for RSA with 2048 to 4096 bits.
     pub fn from_pem(pem: &[u8]) -> Result<AppKey, Error> {
         let bad = |reason| Error::from(Kind::BadKey { reason });
-        let text = std::str::from_utf8(pem).map_err(|_| bad("it is no PEM text"))?;
+        let text = std::str::from_utf8(pem).map_err(|_not_text| bad("it is no PEM text"))?;
         if !text.contains("-----BEGIN ") {
             return Err(bad(
                 "it is no PEM text (-----BEGIN RSA PRIVATE KEY----- is missing)",
@@ -39,7 +39,7 @@ impl AppKey {
             }
             Err(_) => return Err(bad("the PEM text is damaged")),
         };
-        let pair = pair.map_err(|_| bad("it is no RSA key with 2048 to 4096 bits"))?;
+        let pair = pair.map_err(|_rejected| bad("it is no RSA key with 2048 to 4096 bits"))?;
         Ok(AppKey(Arc::new(pair)))
     }
 

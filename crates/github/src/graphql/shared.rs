@@ -159,7 +159,7 @@ pub(crate) fn id<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
         Either::Number(id) => Ok(id),
         Either::Text(text) => text
             .parse()
-            .map_err(|_| D::Error::custom("an id is not a whole number")),
+            .map_err(|_not_a_number| D::Error::custom("an id is not a whole number")),
     }
 }
 

@@ -94,7 +94,7 @@ async fn a_body_that_never_ends_is_given_up_after_the_time_for_one_try() {
 async fn a_body_beyond_the_bound_is_refused_without_a_second_try() {
     let lab = Lab::new();
     let client = lab.client_with(crate::lab::token("sim-token"), |settings| {
-        settings.max_body = 100
+        settings.max_body = 100;
     });
     let error = client
         .send(Lane::Live, rest::users::org("acme"))

@@ -1,5 +1,7 @@
 //! The client against a simulated GitHub, in process and on paused time.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be had ends the test")]
+
 mod conditional;
 mod faults;
 mod lab;
