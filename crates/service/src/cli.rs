@@ -254,7 +254,7 @@ fn report(error: &anyhow::Error, verbose: bool, errors: &Output) -> u8 {
     if let (Some(root), false, false) = (
         chain.last(),
         verbose,
-        trouble.is_some_and(Trouble::has_remedy),
+        trouble.is_some_and(|trouble| trouble.remedied_by().is_some()),
     ) {
         line = format!("{line}: {root}");
     }

@@ -58,9 +58,14 @@ impl Trouble {
         self.blame
     }
 
-    /// Whether the line already says what to do.
-    pub fn has_remedy(&self) -> bool {
-        self.remedy.is_some()
+    /// What happened.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to do about it, if that is known.
+    pub fn remedied_by(&self) -> Option<&str> {
+        self.remedy.as_deref()
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct World {
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse_span)]
     pub(crate) history: Duration,
     /// How many times faster than life it lives while it runs; 0 stands still [default: 1; demo: 240]
-    #[arg(long, value_name = "X", value_parser = speed)]
+    #[arg(long, value_name = "X", value_parser = speed, allow_negative_numbers = true)]
     pub(crate) speed: Option<f64>,
     /// Take the real history of these local git repositories, in place of generated ones
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["repos", "active", "users", "history"])]
