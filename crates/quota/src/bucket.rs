@@ -73,6 +73,8 @@ pub struct Level {
     pub limit: u64,
     /// Used by everybody who shares the credential, as far as answers say.
     pub used: u64,
+    /// On top: what our own requests may have cost whose answer got lost. The next answer tells.
+    pub unseen: u64,
     /// On top: our own requests that are not answered.
     pub in_flight: u64,
     /// The reset that GitHub states; none if it never did, or has passed.
@@ -82,12 +84,14 @@ pub struct Level {
 }
 
 impl Level {
-    /// Used and in flight.
+    /// Used, lost and in flight.
     pub fn spent(&self) -> u64 {
-        self.used.saturating_add(self.in_flight)
+        self.used
+            .saturating_add(self.unseen)
+            .saturating_add(self.in_flight)
     }
 
-    /// What is left once everything in flight is paid.
+    /// What is left once everything spent is paid.
     pub fn remaining(&self) -> u64 {
         self.limit.saturating_sub(self.spent())
     }
@@ -103,7 +107,7 @@ impl Bucket {
         match &mut self.window {
             Some(window) if window.is_for_somebody() && reading.is_for_nobody() => return,
             Some(window) if window.is_for_nobody() && !reading.is_for_nobody() => {
-                *window = Window::open(&reading, now)
+                *window = Window::open(&reading, now);
             }
             Some(window) => match window.place(&reading, now) {
                 Place::Same => window.merge(&reading),
@@ -145,28 +149,29 @@ impl Bucket {
                 Standing::Unknown { in_flight }
             };
         };
-        let limit = window.limit;
-        match window.full_at() {
-            // Old enterprise servers answer 0 of 0 where they have no limit.
-            _ if limit == 0 => Standing::Unlimited,
-            Some(full_at) if full_at <= now => Standing::Known(Level {
+        let (limit, full_at) = (window.limit, window.full_at());
+        // Old enterprise servers answer 0 of 0 where they have no limit.
+        if limit == 0 {
+            return Standing::Unlimited;
+        }
+        if full_at.is_some_and(|full_at| full_at <= now) {
+            return Standing::Known(Level {
                 limit,
                 used: 0,
+                unseen: 0,
                 in_flight,
                 reset: None,
                 full_at: None,
-            }),
-            full_at => {
-                let used = window.used.saturating_add(self.unseen);
-                Standing::Known(Level {
-                    limit,
-                    used,
-                    in_flight,
-                    reset: window.reset,
-                    full_at,
-                })
-            }
+            });
         }
+        Standing::Known(Level {
+            limit,
+            used: window.used,
+            unseen: self.unseen,
+            in_flight,
+            reset: window.reset,
+            full_at,
+        })
     }
 
     /// The numbers of an answer, as far as they make sense together.

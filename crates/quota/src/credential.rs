@@ -1,6 +1,7 @@
 //! What is known of one credential, and the two calls that use it: [`decide`](CredentialQuota::decide) before a request,
-//! [`settle`](CredentialQuota::settle) after it. Ties buckets, secondary ledger, block and clock together and decides
-//! nothing of its own.
+//! [`settle`](CredentialQuota::settle) after it.
+//!
+//! Ties buckets, secondary ledger, block and clock together and decides nothing of its own.
 //!
 //! Every method takes the caller's time, and every time that it returns is the caller's, except in a [`Report`], which is
 //! for people and speaks of GitHub's.

@@ -119,12 +119,14 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>) -> Option<Wait> {
         return None;
     };
     let floor = reserve::floor(lane, known.reserve, level.limit);
-    if ask.cost == 0 || level.remaining() >= floor.saturating_add(payable(ask.cost, &level, floor))
-    {
+    let needed = floor.saturating_add(payable(ask.cost, &level, floor));
+    if ask.cost == 0 || level.remaining() >= needed {
         return None;
     }
-    // Without a reset to wait for, one request at a time finds out.
-    if level.full_at.is_none() && level.in_flight == 0 {
+    // Where there is no reset to wait for, or only lost answers may have taken too much, one request at a time finds out.
+    let is_doubtful =
+        level.full_at.is_none() || level.remaining().saturating_add(level.unseen) >= needed;
+    if is_doubtful && level.in_flight == 0 {
         return None;
     }
     let reason = if lane.keeps_reserve() {

@@ -1,5 +1,7 @@
-//! Decides whether an answer is a limit, and which. The body speaks before the headers, because a secondary limit can
-//! carry `remaining: 0` and would be taken for the primary one. How long to wait is not decided here.
+//! Decides whether an answer is a limit, and which. How long to wait is not decided here.
+//!
+//! The body speaks before the headers, because a secondary limit can carry `remaining: 0` and would be taken for the
+//! primary one.
 
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ fn check(bucket: &Bucket, now: i64, wanted: (u64, u64, Option<i64>)) {
         panic!("nothing is known of {bucket:?}")
     };
     assert_eq!(
-        (level.limit, level.used, level.reset),
+        (level.limit, level.used + level.unseen, level.reset),
         (wanted.0, wanted.1, wanted.2.map(at))
     );
     assert_eq!(level.full_at, wanted.2.map(|reset| at(reset + 1)));

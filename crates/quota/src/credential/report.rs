@@ -33,7 +33,7 @@ pub struct ResourceReport {
     pub resource: Resource,
     /// Requests or points per window.
     pub limit: Option<u64>,
-    /// Used by everybody who shares the credential, as far as answers say.
+    /// Used by everybody who shares the credential, as far as answers say, and what lost answers may have cost.
     pub used: Option<u64>,
     /// Left, requests in flight not taken off.
     pub remaining: Option<u64>,
@@ -51,8 +51,12 @@ pub(super) fn of(quota: &CredentialQuota, now: Timestamp) -> Report {
             Standing::Known(level) => ResourceReport {
                 resource,
                 limit: Some(level.limit),
-                used: Some(level.used),
-                remaining: Some(level.limit.saturating_sub(level.used)),
+                used: Some(level.used.saturating_add(level.unseen)),
+                remaining: Some(
+                    level
+                        .limit
+                        .saturating_sub(level.used.saturating_add(level.unseen)),
+                ),
                 reset: level.reset,
                 reserve: Some(reserve::of_limit(quota.settings.reserve, level.limit)),
             },

@@ -516,7 +516,7 @@ proptest! {
                             {
                                 let floor = reserve::floor(lane, 1000, limit);
                                 let dear = cost > limit - floor;
-                                prop_assert!(dear || level.remaining() >= floor, "{} pierced {} with {:?}", lane, floor, level);
+                                prop_assert!(dear || level.remaining() + level.unseen >= floor, "{} pierced {} with {:?}", lane, floor, level);
                             }
                         }
                         Decision::Wait(wait) => {

@@ -11,6 +11,7 @@ fn level(limit: u64, remaining: u64) -> Standing {
     Standing::Known(Level {
         limit,
         used,
+        unseen: 0,
         in_flight: 0,
         reset: Some(at(3600)),
         full_at: Some(at(3601)),
@@ -137,6 +138,7 @@ fn without_a_reset_nothing_waits_for_one() {
         Standing::Known(Level {
             limit: 5000,
             used: 5000 - remaining,
+            unseen: 0,
             in_flight,
             reset: None,
             full_at: None,
@@ -149,6 +151,25 @@ fn without_a_reset_nothing_waits_for_one() {
         lanes(1, endless(4000, 1)),
         "go go go pacing(answer) pacing(answer)"
     );
+}
+
+#[test]
+fn lost_answers_slow_a_lane_down_to_one_request_and_do_not_stop_it() {
+    let lost = |in_flight| {
+        let reset = Some(at(3600));
+        let full_at = Some(at(3601));
+        Standing::Known(Level {
+            limit: 5000,
+            used: 3000,
+            unseen: 2000,
+            in_flight,
+            reset,
+            full_at,
+        })
+    };
+    assert_eq!(lanes(1, lost(0)), "go go go go go");
+    let waits = "blocked(3601) blocked(3601) reserve(3601) reserve(3601) reserve(3601)";
+    assert_eq!(lanes(1, lost(1)), waits);
 }
 
 #[test]

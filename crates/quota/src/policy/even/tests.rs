@@ -13,6 +13,7 @@ fn level(used: u64, in_flight: u64) -> Level {
     Level {
         limit: LIMIT,
         used,
+        unseen: 0,
         in_flight,
         reset: Some(at(3600)),
         full_at: Some(at(3600)),
