@@ -1,7 +1,7 @@
 //! The body of a simulated answer: whole, trickling, or breaking off in the middle.
 //!
-//! It decides nothing: a fault says how a body misbehaves, and the body does it. It holds the request's place among those
-//! in flight until its last byte is out.
+//! It decides nothing: a fault says how a body misbehaves, and the body does it. It holds the request's place among
+//! those in flight until its last byte is out.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

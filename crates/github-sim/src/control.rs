@@ -1,4 +1,5 @@
-//! The other side of the simulator, under `/_sim/`: the truth, the log, the faults. No limit counts here, and no token is asked for.
+//! The other side of the simulator, under `/_sim/`: the truth, the log, the faults. No limit counts here, and no
+//! token is asked for.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

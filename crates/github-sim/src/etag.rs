@@ -1,7 +1,8 @@
 //! GitHub's validators: which `ETag` an answer carries and when a request has earned a 304.
 //!
-//! Observed, not documented: public recordings of unauthenticated requests fit SHA-256 over the request's `Accept`, `Authorization` and
-//! `Cookie` values, each followed by a colon where present, and then the compact body. It refuses to know where the body came from.
+//! Observed, not documented: public recordings of unauthenticated requests fit SHA-256 over the request's `Accept`,
+//! `Authorization` and `Cookie` values, each followed by a colon where present, and then the compact body. It refuses
+//! to know where the body came from.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, COOKIE, IF_NONE_MATCH, USER_AGENT};
@@ -15,8 +16,8 @@ pub enum EtagRule {
     /// The rule that recordings of GitHub show.
     #[default]
     Observed,
-    /// Another rule: the same with this salt in front, so that a client that recomputes validators earns nothing with them.
-    /// A validator that was taken from an answer still works. Invented; GitHub has changed its rule before.
+    /// Another rule: the same with this salt in front, so that a client that recomputes validators earns nothing with
+    /// them. A validator that was taken from an answer still works. Invented; GitHub has changed its rule before.
     Salted(String),
 }
 

@@ -1,7 +1,8 @@
 //! What goes wrong, by script: rules that match requests and say what happens to them.
 //!
-//! A rule strikes for a number of times, until a time, or with a probability drawn from the simulator's seed. Of the rules that match
-//! one request the first that ends it wins; those that only bend the answer all apply. It refuses to know how an answer is made.
+//! A rule strikes for a number of times, until a time, or with a probability drawn from the simulator's seed. Of the
+//! rules that match one request the first that ends it wins; those that only bend the answer all apply. It refuses to
+//! know how an answer is made.
 
 mod book;
 mod struck;
@@ -180,8 +181,8 @@ pub(crate) struct Target<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// An error before anything is read: no quota headers. A GraphQL 502 or 504 costs a point, since GitHub charges for queries that
-    /// time out.
+    /// An error before anything is read: no quota headers. A GraphQL 502 or 504 costs a point, since GitHub charges
+    /// for queries that time out.
     Status {
         /// The status.
         code: u16,
@@ -208,7 +209,8 @@ pub enum Action {
     },
     /// The token is no longer good. An installation token stays bad; a personal one only for this request.
     ExpireToken,
-    /// No quota headers, and `/rate_limit` is a 404: an Enterprise Server with limits off. Limits are still enforced if they are on.
+    /// No quota headers, and `/rate_limit` is a 404: an Enterprise Server with limits off. Limits are still enforced
+    /// if they are on.
     NoLimitHeaders,
     /// `x-ratelimit-reset` strays.
     ResetJitter {
@@ -241,7 +243,8 @@ pub enum Action {
         #[serde(default = "rate_limited")]
         kind: String,
     },
-    /// GraphQL only: half of the first list is null, with errors of the type `RESOURCE_LIMITS_EXCEEDED` beside the data.
+    /// GraphQL only: half of the first list is null, with errors of the type `RESOURCE_LIMITS_EXCEEDED` beside the
+    /// data.
     PartialData,
     /// Validators are made by another rule.
     Etag(EtagRule),

@@ -1,8 +1,8 @@
 //! GitHub's limits: the numbers, each with the rule of GitHub's it stands for, and the ledger that enforces them.
 //!
-//! Primary limits (`limit/primary.rs`) are documented and served with headers. Of the secondary limits (`limit/secondary.rs`) the
-//! numbers are documented; what happens past them is observed or invented, and each place says which. It refuses to know what a
-//! request is about: it is told a resource, a number of points and a cost.
+//! Primary limits (`limit/primary.rs`) are documented and served with headers. Of the secondary limits
+//! (`limit/secondary.rs`) the numbers are documented; what happens past them is observed or invented, and each place
+//! says which. It refuses to know what a request is about: it is told a resource, a number of points and a cost.
 
 mod block;
 mod primary;
@@ -59,7 +59,8 @@ impl Resource {
     }
 }
 
-/// Who a limit is counted for: a user (all of a user's tokens share one), an App, an installation, or an address without any.
+/// Who a limit is counted for: a user (all of a user's tokens share one), an App, an installation, or an address
+/// without any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Account(pub(crate) String);
 
@@ -178,7 +179,8 @@ impl Ledger {
         )
     }
 
-    /// Whether the account had been told, before `arrived`, not to send this now. `draws_on` is the quota that it spends, if any.
+    /// Whether the account had been told, before `arrived`, not to send this now. `draws_on` is the quota that it
+    /// spends, if any.
     pub(crate) fn is_told(
         &self,
         account: &Account,
@@ -321,8 +323,8 @@ impl Ledger {
         SignedDuration::from_secs(i64::try_from(odd % (range + 1)).unwrap_or(0))
     }
 
-    /// Remembers that the account now knows of a refusal. Of one block the first telling counts: hearing of it again does not make
-    /// an earlier request innocent.
+    /// Remembers that the account now knows of a refusal. Of one block the first telling counts: hearing of it again
+    /// does not make an earlier request innocent.
     pub(crate) fn tell(&self, account: &Account, notice: Notice, now: Timestamp) {
         let mut books = self.books();
         let page = books.accounts.entry(account.clone()).or_default();

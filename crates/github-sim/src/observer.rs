@@ -1,7 +1,7 @@
 //! What was asked, by whom, at what cost, and what came of it.
 //!
-//! It keeps the last requests in full and the sums of all. It refuses to judge: whether a request was sent into a block
-//! is decided by the ledger, and told here. Tokens never come here; credentials have names.
+//! It keeps the last requests in full and the sums of all. It refuses to judge: whether a request was sent into a
+//! block is decided by the ledger, and told here. Tokens never come here; credentials have names.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,8 @@ const ENDPOINTS: usize = 300;
 pub struct Seen {
     /// When it arrived.
     pub at: Timestamp,
-    /// `user:LOGIN`, `installation:ID`, `app:ID`, `address:IP` without a token, `unknown:IP` with one that nobody knows.
+    /// `user:LOGIN`, `installation:ID`, `app:ID`, `address:IP` without a token, `unknown:IP` with one that nobody
+    /// knows.
     pub credential: String,
     /// The method.
     pub method: String,

@@ -1,7 +1,8 @@
 //! The REST face: which route answers an address, and what all routes share.
 //!
-//! It decides what exists for a viewer, in GitHub's JSON shapes. It refuses to know limits, validators and faults. One file per resource;
-//! routes that Tidegate does not ask for are absent and answered as GitHub answers an unknown address.
+//! It decides what exists for a viewer, in GitHub's JSON shapes. It refuses to know limits, validators and faults.
+//! One file per resource; routes that Tidegate does not ask for are absent and answered as GitHub answers an unknown
+//! address.
 
 pub(crate) mod call;
 pub(crate) mod page;

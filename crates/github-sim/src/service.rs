@@ -1,7 +1,8 @@
 //! The whole of this GitHub as one tower service.
 //!
-//! Start reading at [`Exchange::run`]: a request arrives, faults strike, the caller is told apart, the limits are asked, a route or GraphQL
-//! answers, validators and headers are put on. It refuses to know sockets (`serve.rs`), and what any of these steps decide.
+//! Start reading at `Exchange::run`: a request arrives, faults strike, the caller is told apart, the limits are
+//! asked, a route or GraphQL answers, validators and headers are put on. It refuses to know sockets (`serve.rs`), and
+//! what any of these steps decide.
 
 mod exchange;
 mod head;
@@ -148,8 +149,8 @@ impl SimService {
         }
     }
 
-    /// For clients across a network: what arrives within `grace` of a refusal was under way already, and is not counted
-    /// as sent into a block.
+    /// For clients across a network: what arrives within `grace` of a refusal was under way already, and is not
+    /// counted as sent into a block.
     pub(crate) fn with_grace(self, grace: Duration) -> SimService {
         SimService { grace, ..self }
     }

@@ -7,12 +7,12 @@ use super::{RefusalStatus, Resource};
 /// Documented: requests without a token get 60 an hour, counted for the address they come from.
 pub const ANONYMOUS_PER_HOUR: u64 = 60;
 
-/// Documented: a user gets 5,000 an hour, and all tokens of the user draw on the same 5,000. The same number of points an hour
-/// goes for GraphQL.
+/// Documented: a user gets 5,000 an hour, and all tokens of the user draw on the same 5,000. The same number of
+/// points an hour goes for GraphQL.
 pub const USER_PER_HOUR: u64 = 5_000;
 
-/// Documented: an installation outside of Enterprise Cloud starts at 5,000 and gets 50 more an hour for each repository
-/// and for each user of the organisation ...
+/// Documented: an installation outside of Enterprise Cloud starts at 5,000 and gets 50 more an hour for each
+/// repository and for each user of the organisation ...
 pub const INSTALLATION_PER_UNIT: u64 = 50;
 
 /// ... above the twentieth of either ...
@@ -38,7 +38,8 @@ pub fn installation_limit(repos: u64, users: u64) -> u64 {
 pub struct PrimaryRules {
     /// Off: no limit, no headers and no `/rate_limit`, as on an Enterprise Server, where limits are off by default.
     pub enforced: bool,
-    /// One hour at GitHub; shorter for rehearsals. Observed: a window opens with the first request and stays for its length.
+    /// One hour at GitHub; shorter for rehearsals. Observed: a window opens with the first request and stays for its
+    /// length.
     pub window: SignedDuration,
     /// Of an address without a token.
     pub anonymous: u64,

@@ -1,8 +1,8 @@
 //! The rules on top of the quota: requests in flight, points a minute, processor time, content, tokens.
 //!
-//! The numbers are GitHub's documented ones ("subject to change without notice"). Whom they are counted for is not documented; here it is
-//! the account. That they slide, and that one met limit closes the whole account for a minute, is invented: the state of these
-//! limits cannot be asked.
+//! The numbers are GitHub's documented ones ("subject to change without notice"). Whom they are counted for is not
+//! documented; here it is the account. That they slide, and that one met limit closes the whole account for a minute,
+//! is invented: the state of these limits cannot be asked.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,10 +18,12 @@ pub const IN_FLIGHT: usize = 100;
 /// Documented: no more than 900 points a minute for REST; a GET, HEAD or OPTIONS is one point, any other method five.
 pub const REST_POINTS_PER_MINUTE: f64 = 900.0;
 
-/// Documented: no more than 2,000 points a minute for GraphQL; a request without mutations is one point, one with them five.
+/// Documented: no more than 2,000 points a minute for GraphQL; a request without mutations is one point, one with
+/// them five.
 pub const GRAPHQL_POINTS_PER_MINUTE: f64 = 2_000.0;
 
-/// Documented: no more than 90 seconds of processor time in 60 seconds, which a client can roughly tell from response times.
+/// Documented: no more than 90 seconds of processor time in 60 seconds, which a client can roughly tell from response
+/// times.
 pub const CPU_SECONDS_PER_MINUTE: f64 = 90.0;
 
 /// Documented: of these no more than 60 seconds for GraphQL.
@@ -109,7 +111,8 @@ pub enum SecondaryCause {
     Scripted,
 }
 
-/// What one account did in the past hour, as far as a rule asks. Bounded by the limits themselves: what is refused is not kept.
+/// What one account did in the past hour, as far as a rule asks. Bounded by the limits themselves: what is refused is
+/// not kept.
 #[derive(Debug, Default)]
 pub(super) struct Spending {
     rest: Sliding,

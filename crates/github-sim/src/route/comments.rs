@@ -9,8 +9,9 @@ use super::{Routed, Scene, sort_by, time};
 use crate::world::{Comment, CommentOn, Repo};
 
 impl Scene<'_> {
-    /// `GET /repos/{owner}/{repo}/issues/comments`. Documented: by id, ascending, unless `sort` is given, and only then does
-    /// `direction` count; `since` looks at the last change. Assumed: it works where issues are off, for the pull requests.
+    /// `GET /repos/{owner}/{repo}/issues/comments`. Documented: by id, ascending, unless `sort` is given, and only
+    /// then does `direction` count; `since` looks at the last change. Assumed: it works where issues are off, for the
+    /// pull requests.
     pub(super) fn comments(&self, repo: &Repo) -> Routed {
         let query = &self.call.query;
         let refuse = |field: &str| Reply::invalid("IssueComment", field);

@@ -13,8 +13,8 @@ use crate::world::{Commit, Identity, Oid, Repo, Signature};
 const FILES: u64 = 300;
 
 impl Scene<'_> {
-    /// `GET /repos/{owner}/{repo}/commits`: what is reachable from a branch or commit, in git's order. `since` and `until` look at the
-    /// committer's time.
+    /// `GET /repos/{owner}/{repo}/commits`: what is reachable from a branch or commit, in git's order. `since` and
+    /// `until` look at the committer's time.
     pub(super) fn commits(&self, repo: &Repo) -> Routed {
         let query = &self.call.query;
         let refuse = |field: &str| Reply::invalid("Commit", field);

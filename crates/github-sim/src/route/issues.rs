@@ -16,7 +16,8 @@ struct Item<'a> {
 }
 
 impl Scene<'_> {
-    /// `GET /repos/{owner}/{repo}/issues`. Documented: pull requests are in this list, too, and it is 410 where issues are off.
+    /// `GET /repos/{owner}/{repo}/issues`. Documented: pull requests are in this list, too, and it is 410 where
+    /// issues are off.
     pub(super) fn issues(&self, repo: &Repo) -> Routed {
         let query = &self.call.query;
         let refuse = |field: &str| Reply::invalid("Issue", field);

@@ -48,7 +48,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// The request arrives: its sender is told apart, faults choose it or let it go, and the secondary limits let it in or not.
+    /// The request arrives: its sender is told apart, faults choose it or let it go, and the secondary limits let it
+    /// in or not.
     pub(super) fn begin(
         sim: Sim,
         request: Request<Bytes>,

@@ -1,4 +1,5 @@
-//! What became of a request: an answer, what it costs, and what its sender learns from it. Refusals speak GitHub's words.
+//! What became of a request: an answer, what it costs, and what its sender learns from it. Refusals speak GitHub's
+//! words.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

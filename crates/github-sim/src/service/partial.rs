@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 const MESSAGE: &str = "Resource limits for this query exceeded.";
 
-/// The same answer with the second half of its first list null and an error for each item that is gone. An answer without such
-/// a list loses all of its data.
+/// The same answer with the second half of its first list null and an error for each item that is gone. An answer
+/// without such a list loses all of its data.
 pub(super) fn partial(body: Vec<u8>) -> Vec<u8> {
     let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else {
         return body;

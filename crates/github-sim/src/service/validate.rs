@@ -9,8 +9,8 @@ use crate::etag::{self, EtagRule};
 use crate::route::call::Call;
 use crate::route::reply::{Content, Reply};
 
-/// The validator of an answer and its bytes. An answer that the caller has already becomes a 304. Documented: to a request with a good
-/// token (`has_token`) a 304 is free of the primary limit.
+/// The validator of an answer and its bytes. An answer that the caller has already becomes a 304. Documented: to a
+/// request with a good token (`has_token`) a 304 is free of the primary limit.
 pub(super) fn validate(
     call: &Call,
     rule: &EtagRule,

@@ -376,3 +376,26 @@ async fn the_observer_names_what_was_refused_and_why() {
         ("/repos/{owner}/{repo}/pulls", Some(Refused::Credential))
     );
 }
+
+#[test]
+fn every_fault_in_the_documentation_is_one() {
+    let page = include_str!("../../../../../docs/simulator.md");
+    let (_, section) = page.split_once("\n## What goes wrong\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let sent = section
+        .lines()
+        .filter_map(|line| line.split_once(" -d '")?.1.strip_suffix('\''));
+    let rules: Vec<Rule> = sent
+        .map(|rule| serde_json::from_str(rule).unwrap())
+        .collect();
+    assert_eq!(rules.len(), 4);
+    let named = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(action, _)| action)
+        .filter(|action| *action != "then");
+    let actions: Vec<Action> = named
+        .map(|action| serde_json::from_str(action).unwrap())
+        .collect();
+    assert_eq!(actions.len(), 14);
+}
