@@ -2,6 +2,8 @@
 
 use assert_cmd::Command;
 
+use crate::simulator::Simulator;
+
 /// The binary, with no variable of this process and with a home of its own.
 fn tidegate(arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("tidegate").expect("the binary is built with the tests");
@@ -9,13 +11,14 @@ fn tidegate(arguments: &[&str]) -> Command {
     command
 }
 
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+/// Runs the binary to its end.
+pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     let output = tidegate(arguments)
         .envs(variables.iter().copied())
         .output()
@@ -260,101 +263,31 @@ fn a_reader_that_leaves_early_is_no_failure() {
     );
 }
 
-mod sim {
-    //! `tidegate sim` as a script uses it.
-
-    use std::{
-        io::{BufRead as _, BufReader, Read as _, Write as _},
-        net::TcpStream,
-        process::{Child, Command, Stdio},
-    };
-
-    /// A simulator that ends with the test.
-    struct Running {
-        child: Child,
-        address: String,
-    }
-
-    impl Running {
-        fn start(arguments: &[&str]) -> Running {
-            let mut child = Command::new(assert_cmd::cargo::cargo_bin("tidegate"))
-                .arg("sim")
-                .args(arguments)
-                .env_clear()
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("the binary runs");
-            let out = child.stdout.take().expect("standard output is piped");
-            let mut first = String::new();
-            BufReader::new(out)
-                .read_line(&mut first)
-                .expect("a first line comes");
-            let address = first
-                .trim()
-                .strip_prefix("listening on http://")
-                .expect("the first line is the address");
-            Running {
-                address: address.to_owned(),
-                child,
-            }
-        }
-
-        fn get(&self, path: &str) -> String {
-            let mut stream = TcpStream::connect(&self.address).expect("the simulator listens");
-            write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sim-token\r\nuser-agent: t\r\nconnection: close\r\n\r\n")
-                .expect("the request is sent");
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).expect("an answer comes");
-            answer
-        }
-    }
-
-    impl Drop for Running {
-        fn drop(&mut self) {
-            let _gone = self.child.kill();
-            let _ended = self.child.wait();
-        }
-    }
-
-    #[test]
-    fn it_prints_its_address_first_serves_and_ends_with_0_when_interrupted() {
-        let mut sim = Running::start(&[
+#[test]
+fn the_simulator_prints_its_address_first_serves_and_ends_with_0_when_interrupted() {
+    let mut sim = Simulator::start(&["--repos", "3", "--orgs", "acme,beta", "--seed", "7"]);
+    assert!(
+        sim.get("/orgs/beta").starts_with("HTTP/1.1 200"),
+        "{}",
+        sim.get("/orgs/beta")
+    );
+    let busy = run(
+        &[
+            "sim",
             "--listen",
-            "127.0.0.1:0",
+            sim.address(),
             "--repos",
-            "3",
-            "--orgs",
-            "acme,beta",
-            "--seed",
-            "7",
-        ]);
-        assert!(
-            sim.get("/orgs/beta").starts_with("HTTP/1.1 200"),
-            "{}",
-            sim.get("/orgs/beta")
-        );
-        let busy = super::run(
-            &[
-                "sim",
-                "--listen",
-                &sim.address,
-                "--repos",
-                "1",
-                "--active",
-                "1",
-            ],
-            &[],
-        );
-        assert_eq!((busy.code, busy.out.as_str()), (1, ""));
-        assert!(
-            busy.err.contains("in use") && busy.err.contains("--listen"),
-            "{}",
-            busy.err
-        );
-
-        let pid = rustix::process::Pid::from_child(&sim.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is there");
-        assert_eq!(sim.child.wait().expect("it ends").code(), Some(0));
-    }
+            "1",
+            "--active",
+            "1",
+        ],
+        &[],
+    );
+    assert_eq!((busy.code, busy.out.as_str()), (1, ""));
+    assert!(
+        busy.err.contains("in use") && busy.err.contains("--listen"),
+        "{}",
+        busy.err
+    );
+    assert_eq!(sim.interrupt(), Some(0));
 }
