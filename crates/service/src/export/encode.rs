@@ -1,8 +1,13 @@
-//! Writes families in Prometheus' text format 0.0.4 and in OpenMetrics 1.0. Decides syntax, and nothing else.
+//! Writes families in Prometheus' text format 0.0.4 and in OpenMetrics 1.0, both at once. Decides syntax, and nothing
+//! else.
+//!
+//! A sample is the same line in both formats, so it is written once and copied. Only heads of families, times of
+//! creation, exemplars and the end differ.
 
 use std::io::Write as _;
 
 use jiff::Timestamp;
+use ledger::aggregate::Histogram;
 
 use super::table::{Family, Kind};
 
@@ -25,212 +30,327 @@ impl Format {
     }
 }
 
-/// A set of labels, written once and used by every family that has it: `org="acme",repo="web"`.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Labels(String);
-
-impl Labels {
-    pub(super) fn of(labels: &[(&str, &str)]) -> Labels {
-        let mut written = Labels::default();
-        for (name, value) in labels {
-            written.push(name, value);
-        }
-        written
+/// Labels as they stand between the braces, with values escaped: `org="acme",repo="web"`.
+pub(super) fn labels(labels: &[(&str, &str)]) -> String {
+    let mut written = String::new();
+    for (name, value) in labels {
+        push_label(&mut written, name, value);
     }
+    written
+}
 
-    pub(super) fn push(&mut self, name: &str, value: &str) {
-        if !self.0.is_empty() {
-            self.0.push(',');
+/// Adds a label to others.
+pub(super) fn push_label(written: &mut String, name: &str, value: &str) {
+    if !written.is_empty() {
+        written.push(',');
+    }
+    written.push_str(name);
+    written.push_str("=\"");
+    push_escaped(written, value);
+    written.push('"');
+}
+
+/// Adds a value of a label, escaped.
+pub(super) fn push_escaped(written: &mut String, value: &str) {
+    if !value.contains(['\\', '"', '\n']) {
+        written.push_str(value);
+        return;
+    }
+    for character in value.chars() {
+        match character {
+            '\\' => written.push_str("\\\\"),
+            '"' => written.push_str("\\\""),
+            '\n' => written.push_str("\\n"),
+            other => written.push(other),
         }
-        self.0.push_str(name);
-        self.0.push_str("=\"");
-        for character in value.chars() {
-            match character {
-                '\\' => self.0.push_str("\\\\"),
-                '"' => self.0.push_str("\\\""),
-                '\n' => self.0.push_str("\\n"),
-                other => self.0.push(other),
-            }
-        }
-        self.0.push('"');
     }
 }
 
-/// Writes one exposition.
+/// Writes one exposition in both formats.
 pub(super) struct Encoder {
-    out: Vec<u8>,
-    format: Format,
+    text: Vec<u8>,
+    open_metrics: Vec<u8>,
+    /// How much of the text stands in OpenMetrics already.
+    copied: usize,
     samples: u64,
 }
 
+/// The beginning of a family's lines: its name and what its kind adds.
+#[derive(Clone, Copy)]
+pub(super) struct Start {
+    name: &'static str,
+    suffix: &'static str,
+}
+
 impl Encoder {
-    pub(super) fn new(format: Format, capacity: usize) -> Encoder {
+    /// Room for that many bytes of text to begin with.
+    pub(super) fn new(expected: usize) -> Encoder {
         Encoder {
-            out: Vec::with_capacity(capacity),
-            format,
+            text: Vec::with_capacity(expected),
+            open_metrics: Vec::with_capacity(expected),
+            copied: 0,
             samples: 0,
         }
     }
 
-    pub(super) fn is_open_metrics(&self) -> bool {
-        self.format == Format::OpenMetrics
-    }
-
     /// The head of a family. Its samples follow, then the next family.
-    pub(super) fn family(&mut self, family: Family) {
-        let suffix = match (self.format, family.kind) {
-            (Format::OpenMetrics, _) | (_, Kind::Gauge | Kind::Histogram) => "",
-            (Format::Text, Kind::Counter) => "_total",
-            (Format::Text, Kind::Info) => "_info",
+    pub(super) fn family(&mut self, family: Family) -> Start {
+        self.copy();
+        let suffix = match family.kind {
+            Kind::Counter => "_total",
+            Kind::Info => "_info",
+            Kind::Gauge | Kind::Histogram => "",
         };
-        let kind = match (self.format, family.kind) {
-            (_, Kind::Counter) => "counter",
-            (_, Kind::Gauge) | (Format::Text, Kind::Info) => "gauge",
-            (_, Kind::Histogram) => "histogram",
-            (Format::OpenMetrics, Kind::Info) => "info",
+        let (text, open_metrics) = match family.kind {
+            Kind::Counter => ("counter", "counter"),
+            Kind::Gauge => ("gauge", "gauge"),
+            Kind::Histogram => ("histogram", "histogram"),
+            Kind::Info => ("gauge", "info"),
         };
-        self.write(&["# HELP ", family.name, suffix, " ", family.help, "\n"]);
-        self.write(&["# TYPE ", family.name, suffix, " ", kind, "\n"]);
-        if let (Format::OpenMetrics, Some(unit)) = (self.format, family.unit) {
-            self.write(&["# UNIT ", family.name, " ", unit, "\n"]);
+        let name = family.name;
+        let out = &mut self.text;
+        write_all(out, &["# HELP ", name, suffix, " ", family.help, "\n"]);
+        write_all(out, &["# TYPE ", name, suffix, " ", text, "\n"]);
+        let out = &mut self.open_metrics;
+        write_all(out, &["# HELP ", name, " ", family.help, "\n"]);
+        write_all(out, &["# TYPE ", name, " ", open_metrics, "\n"]);
+        if let Some(unit) = family.unit {
+            write_all(out, &["# UNIT ", name, " ", unit, "\n"]);
         }
+        self.copied = self.text.len();
+        Start { name, suffix }
     }
 
-    /// A sample that is a whole number.
-    pub(super) fn whole(&mut self, family: Family, labels: &str, value: u64) {
-        self.start(family.name, total(family), labels);
-        self.digits(value);
-        self.out.push(b'\n');
+    /// A sample that is a whole number. `more` are labels of its own, each with a comma before it.
+    pub(super) fn whole(&mut self, start: Start, labels: &str, more: &str, value: u64) {
+        self.start(start, labels, more);
+        digits(&mut self.text, value);
+        self.text.push(b'\n');
     }
 
     /// A sample that is any number.
-    pub(super) fn number(&mut self, family: Family, labels: &str, value: f64) {
-        self.start(family.name, total(family), labels);
-        self.float(value);
-        self.out.push(b'\n');
+    pub(super) fn number(&mut self, start: Start, labels: &str, value: f64) {
+        self.start(start, labels, "");
+        float(&mut self.text, value);
+        self.text.push(b'\n');
+    }
+
+    /// A sample that is a moment, in seconds since 1970.
+    pub(super) fn moment(&mut self, start: Start, labels: &str, at: Timestamp) {
+        self.start(start, labels, "");
+        moment(&mut self.text, at);
+        self.text.push(b'\n');
     }
 
     /// When a counter or histogram began to count; only OpenMetrics has a place for it.
-    pub(super) fn created(&mut self, family: Family, labels: &str, since: Option<Timestamp>) {
-        if let (Format::OpenMetrics, Some(since)) = (self.format, since) {
-            self.start(family.name, "_created", labels);
+    pub(super) fn created(
+        &mut self,
+        start: Start,
+        labels: &str,
+        more: &str,
+        since: Option<Timestamp>,
+    ) {
+        if let Some(since) = since {
+            self.copy();
+            let out = &mut self.open_metrics;
+            line_start(out, start.name, "_created", labels, more);
             // Tracking can begin before 1970; a time stamp cannot.
-            self.float(seconds(since).max(0.0));
-            self.out.push(b'\n');
+            moment(out, since.max(Timestamp::UNIX_EPOCH));
+            out.push(b'\n');
         }
     }
 
     /// A histogram: its buckets with their exemplars, its count and its sum.
     pub(super) fn histogram(
         &mut self,
-        family: Family,
+        start: Start,
         labels: &str,
-        histogram: &ledger::aggregate::Histogram,
+        histogram: &Histogram,
         since: Option<Timestamp>,
     ) {
         for (bound, count, exemplar) in histogram.buckets() {
-            self.write(&[family.name, "_bucket{", labels, ",le=\""]);
+            let out = &mut self.text;
+            write_all(out, &[start.name, "_bucket{", labels, ",le=\""]);
             match bound {
-                Some(bound) => self.float(bound as f64),
-                None => self.write(&["+Inf"]),
+                Some(bound) => {
+                    // OpenMetrics wants bounds as floats.
+                    digits(out, bound);
+                    write_all(out, &[".0"]);
+                }
+                None => write_all(out, &["+Inf"]),
             }
-            self.write(&["\"} "]);
-            self.digits(count);
-            self.samples += 1;
-            if let (Format::OpenMetrics, Some(exemplar)) = (self.format, exemplar) {
-                self.write(&[" # {pull_request=\""]);
-                self.digits(exemplar.number);
-                self.write(&["\"} "]);
-                self.digits(exemplar.value);
-                self.out.push(b' ');
-                self.float(seconds(exemplar.at));
+            write_all(out, &["\"} "]);
+            digits(out, count);
+            if let Some(exemplar) = exemplar {
+                self.copy();
+                let out = &mut self.open_metrics;
+                write_all(out, &[" # {pull_request=\""]);
+                digits(out, exemplar.number);
+                write_all(out, &["\"} "]);
+                digits(out, exemplar.value);
+                out.push(b' ');
+                moment(out, exemplar.at);
             }
-            self.out.push(b'\n');
+            self.text.push(b'\n');
         }
-        self.start(family.name, "_count", labels);
-        self.digits(histogram.count());
-        self.out.push(b'\n');
-        self.start(family.name, "_sum", labels);
-        self.digits(histogram.sum());
-        self.out.push(b'\n');
-        self.created(family, labels, since);
+        let out = &mut self.text;
+        for (suffix, value) in [("_count", histogram.count()), ("_sum", histogram.sum())] {
+            line_start(out, start.name, suffix, labels, "");
+            digits(out, value);
+            out.push(b'\n');
+        }
+        self.samples += histogram.buckets().count() as u64 + 2;
+        self.created(start, labels, "", since);
     }
 
-    /// How many samples were written.
+    /// How many samples the text has.
     pub(super) fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// The exposition.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        if self.is_open_metrics() {
-            self.write(&["# EOF\n"]);
-        }
-        self.out
+    /// The text and the OpenMetrics.
+    pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
+        self.copy();
+        self.open_metrics.extend_from_slice(b"# EOF\n");
+        // They are kept until the next ones come.
+        self.text.shrink_to_fit();
+        self.open_metrics.shrink_to_fit();
+        (self.text, self.open_metrics)
     }
 
-    fn start(&mut self, name: &str, suffix: &str, labels: &str) {
+    fn copy(&mut self) {
+        self.open_metrics
+            .extend_from_slice(&self.text[self.copied..]);
+        self.copied = self.text.len();
+    }
+
+    fn start(&mut self, start: Start, labels: &str, more: &str) {
         self.samples += 1;
-        if labels.is_empty() {
-            self.write(&[name, suffix, " "]);
-        } else {
-            self.write(&[name, suffix, "{", labels, "} "]);
-        }
+        line_start(&mut self.text, start.name, start.suffix, labels, more);
     }
+}
 
-    fn write(&mut self, parts: &[&str]) {
-        for part in parts {
-            self.out.extend_from_slice(part.as_bytes());
-        }
+fn line_start(out: &mut Vec<u8>, name: &str, suffix: &str, labels: &str, more: &str) {
+    if labels.is_empty() {
+        write_all(out, &[name, suffix, " "]);
+    } else {
+        write_all(out, &[name, suffix, "{", labels, more, "} "]);
     }
+}
 
-    fn digits(&mut self, mut value: u64) {
-        // u64::MAX has 20 digits.
-        let mut digits = [0_u8; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (value % 10) as u8;
-            value /= 10;
-            if value == 0 {
-                break;
-            }
-        }
-        self.out.extend_from_slice(&digits[at..]);
+fn write_all<const N: usize>(out: &mut Vec<u8>, parts: &[&str; N]) {
+    out.reserve(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
     }
+}
 
-    /// As OpenMetrics wants it: always with a point, `+Inf`, `-Inf` and `NaN` for what is no number.
-    fn float(&mut self, value: f64) {
-        if value.is_nan() {
-            self.write(&["NaN"]);
-        } else if value.is_infinite() {
-            self.write(&[if value > 0.0 { "+Inf" } else { "-Inf" }]);
-        } else if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
-            self.digits(value as u64);
-            self.write(&[".0"]);
-        } else {
-            write!(self.out, "{value}").expect("a vector takes everything");
+fn digits(out: &mut Vec<u8>, mut value: u64) {
+    if value < 10 {
+        out.push(b'0' + value as u8);
+        return;
+    }
+    // u64::MAX has 20 digits.
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    while value > 0 {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// As OpenMetrics wants it: always with a point, `+Inf`, `-Inf` and `NaN` for what is no number.
+fn float(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
+    } else if value.fract() == 0.0 && (0.0..1e15).contains(&value) && value.is_sign_positive() {
+        digits(out, value as u64);
+        out.extend_from_slice(b".0");
+    } else {
+        // The debug form has a point or an exponent, and is the shortest that reads back as the same number.
+        write!(out, "{value:?}").expect("a vector takes everything");
+    }
+}
+
+/// Seconds since 1970 with milliseconds: exact enough for any time stamp.
+fn moment(out: &mut Vec<u8>, at: Timestamp) {
+    let milliseconds = at.as_millisecond();
+    if milliseconds < 0 {
+        out.push(b'-');
+    }
+    let milliseconds = milliseconds.unsigned_abs();
+    digits(out, milliseconds / 1000);
+    out.push(b'.');
+    let rest = milliseconds % 1000;
+    if rest % 100 == 0 {
+        digits(out, rest / 100);
+    } else {
+        for place in [100, 10, 1] {
+            out.push(b'0' + (rest / place % 10) as u8);
         }
     }
 }
 
-impl std::ops::Deref for Labels {
-    type Target = str;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn deref(&self) -> &str {
-        &self.0
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
     }
-}
 
-fn total(family: Family) -> &'static str {
-    match family.kind {
-        Kind::Counter => "_total",
-        Kind::Info => "_info",
-        Kind::Gauge | Kind::Histogram => "",
+    #[test]
+    fn moments_are_seconds_with_a_point() {
+        for (milliseconds, expected) in [
+            (0, "0.0"),
+            (1, "0.001"),
+            (-1, "-0.001"),
+            (-1_500, "-1.5"),
+            (1_767_225_600_000, "1767225600.0"),
+            (1_767_225_600_120, "1767225600.120"),
+            (1_767_225_600_900, "1767225600.9"),
+        ] {
+            let at = Timestamp::from_millisecond(milliseconds).unwrap();
+            assert_eq!(written(|out| moment(out, at)), expected);
+        }
     }
-}
 
-/// Seconds since 1970, with milliseconds: exact enough for any time stamp.
-pub(super) fn seconds(at: Timestamp) -> f64 {
-    at.as_millisecond() as f64 / 1000.0
+    #[test]
+    fn floats_always_have_a_point_or_an_exponent_or_a_name() {
+        for (value, expected) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (0.1, "0.1"),
+            (-2.0, "-2.0"),
+            (1e300, "1e300"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(written(|out| float(out, value)), expected);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_written_whole() {
+        for value in [0, 9, 10, 99, 100, u64::MAX] {
+            assert_eq!(written(|out| digits(out, value)), value.to_string());
+        }
+    }
+
+    #[test]
+    fn values_of_labels_are_escaped() {
+        assert_eq!(
+            labels(&[("org", "a\\b\"c\nd"), ("repo", "ärger")]),
+            "org=\"a\\\\b\\\"c\\nd\",repo=\"ärger\""
+        );
+    }
 }

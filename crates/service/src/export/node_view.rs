@@ -33,9 +33,9 @@ pub struct StreamState {
     pub org: String,
     /// The stream.
     pub stream: Stream,
-    /// Covered time by tracked time, over all tracked repositories; 0 to 1.
+    /// Covered time by tracked time, as the mean over the tracked repositories; 0 to 1.
     pub ratio: f64,
-    /// Repositories with a gap, by reason; every reason is there.
+    /// Gaps of all tracked repositories, by reason; every reason is there.
     pub gaps: Vec<(GapReason, u64)>,
     /// Seconds since the beginning of the oldest gap; 0 without one.
     pub oldest_gap_seconds: f64,

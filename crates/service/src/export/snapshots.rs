@@ -13,10 +13,9 @@ use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 
 use super::Format;
-use super::encode::{Encoder, Labels};
+use super::encode::Encoder;
 use super::negotiate::{self, Encoding};
-use super::render::Exposition;
-use super::table::node;
+use super::render::{self, Exposition};
 
 /// Packs fast: a snapshot lives for seconds.
 const GZIP_LEVEL: u32 = 3;
@@ -66,17 +65,10 @@ impl Body {
 impl Snapshots {
     /// Nothing published yet: what is served says which version runs, and nothing else.
     pub fn new(started: Timestamp) -> Snapshots {
-        let first = |format| {
-            let mut encoder = Encoder::new(format, 512);
-            encoder.family(node::BUILD);
-            encoder.whole(
-                node::BUILD,
-                &Labels::of(&[("version", env!("CARGO_PKG_VERSION"))]),
-                1,
-            );
-            Body::new(encoder.finish().into())
-        };
-        let bodies = [first(Format::Text), first(Format::OpenMetrics)];
+        let mut encoder = Encoder::new(1024);
+        render::build(&mut encoder);
+        let (text, open_metrics) = encoder.finish();
+        let bodies = [Body::new(text.into()), Body::new(open_metrics.into())];
         Snapshots(Arc::new(Shared {
             current: RwLock::new(Arc::new(Snapshot { number: 0, bodies })),
             since: started.as_millisecond(),

@@ -226,6 +226,10 @@ pub mod node {
         ),
         "seconds",
     );
+    pub const STORE_WRITES: Family = counter(
+        "tidegate_store_writes",
+        "Facts that were sent to the store, by what sent them and what became of them, over all restarts; counted when a cycle ends. One that the store had already is not counted.",
+    );
     pub const DEPENDENCY: Family = gauge(
         "tidegate_dependency_up",
         "Whether what the node depends on could be used last: 1 or 0.",
@@ -259,6 +263,7 @@ pub mod node {
         "tidegate_secondary_limit_hits",
         "Answers of GitHub's that were a secondary limit.",
     );
+    // A counter of seconds ends in `_total`, as every counter does: `tidegate_wait_seconds_total`.
     pub const WAIT: Family = measured(
         counter(
             "tidegate_wait_seconds",
@@ -272,7 +277,7 @@ pub mod node {
     );
     pub const LEFT_OUT: Family = gauge(
         "tidegate_series_left_out",
-        "Series that export.max_series left out of this snapshot.",
+        "Series that export.max_series left out of this snapshot, times of creation included.",
     );
     pub const SNAPSHOT: Family = measured(
         gauge(
