@@ -169,6 +169,7 @@ async fn main() {
             window: Window::new(at(0), at(50)).expect("it is not empty"),
             fingerprint: Fingerprint::commits(None, None, 0),
             open: None,
+            deep: true,
         };
         let whole = |stream| Part {
             stream,

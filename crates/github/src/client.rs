@@ -101,6 +101,10 @@ impl Client {
                 .conditional
                 .validator(&prepared, wire::hashed(&signature));
             let wire = inner.wire(&request, &signature, validator.as_ref())?;
+            if !pass.is_open() {
+                // A limit has closed the credential since the request was let through.
+                continue;
+            }
             let started = tokio::time::Instant::now();
             let outcome = transport::call(&inner.transport, wire, inner.bounds()).await;
             let took = started.elapsed();

@@ -108,6 +108,14 @@ impl Error {
         self.has_status(&[StatusCode::FORBIDDEN]) || self.only_graphql("FORBIDDEN")
     }
 
+    /// The credential as a whole is kept out for now, by a suspended installation, single sign-on or a list of allowed
+    /// addresses: whatever it asks for is refused until an owner changes that. Told by GitHub's sentence, since the status
+    /// is the one of a missing permission.
+    pub fn is_locked_out(&self) -> bool {
+        matches!(&*self.0, Kind::Status { status: StatusCode::FORBIDDEN, message: Some(message), .. }
+            if ["suspended", "SAML", "IP allow list"].iter().any(|word| message.contains(word)))
+    }
+
     /// GitHub does not know the token: it is wrong, expired or revoked.
     pub fn is_unauthorized(&self) -> bool {
         self.has_status(&[StatusCode::UNAUTHORIZED])

@@ -101,8 +101,9 @@ impl TransportError {
 impl From<reqwest::Error> for TransportError {
     fn from(error: reqwest::Error) -> TransportError {
         let fault = match &error {
-            error if error.is_timeout() => Fault::Timeout,
+            // A connection that was not made in time is both; nothing was sent, and no answer was too slow.
             error if error.is_connect() || error.is_builder() => Fault::Connect,
+            error if error.is_timeout() => Fault::Timeout,
             _ => Fault::Broken,
         };
         TransportError::caused(fault, error.without_url())

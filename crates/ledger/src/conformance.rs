@@ -64,6 +64,7 @@ macro_rules! activity_cases {
             what_is_unavailable_is_so_until_it_is_read_or_confirmed
             the_count_of_open_items_stays_until_another_is_told
             events_without_a_proof_cover_nothing
+            commits_without_a_proof_take_the_fingerprint_away
 
             a_renamed_repository_keeps_everything
             a_repository_that_is_not_listed_is_kept_and_comes_back

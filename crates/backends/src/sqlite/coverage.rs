@@ -66,9 +66,18 @@ pub(super) fn prove(
             view.coverage.cover(window);
         }
         view.fingerprint = Some(proof.fingerprint);
-        view.fetched_at = Some(now);
+        if proof.deep || view.fetched_at.is_none() {
+            view.fetched_at = Some(now);
+        }
         view.open = proof.open.or(view.open);
         view.unavailable = None;
+    })
+}
+
+/// Takes in that commits were recorded which no whole fetch vouches for.
+pub(super) fn doubt(change: &mut Change<'_>, org: &str, repo: RepoId) -> Result<(), Fault> {
+    amend(change, org, repo, Stream::Commits, |view| {
+        view.fingerprint = None;
     })
 }
 
@@ -83,7 +92,7 @@ pub(super) fn confirm(
     let until = until.min(now);
     for (repo, stream) in unchanged {
         amend(change, org, *repo, *stream, |view| {
-            if view.fetched_at.is_some() {
+            if view.fingerprint.is_some() {
                 view.coverage.advance(until);
                 view.unavailable = None;
             }

@@ -56,7 +56,9 @@ pub(super) fn record(
         }
     }
     let (mut events, mut retracted, mut proofs) = (Vec::new(), Vec::new(), Vec::new());
+    let mut doubted = false;
     for part in parts {
+        doubted |= part.stream == Stream::Commits && part.proof.is_none();
         events.extend(part.events);
         retracted.extend(part.retracted);
         proofs.extend(part.proof.map(|proof| (part.stream, proof)));
@@ -89,6 +91,9 @@ pub(super) fn record(
         }
     }
     let done = recording.done;
+    if doubted {
+        coverage::doubt(change, org, repo)?;
+    }
     for (stream, proof) in proofs {
         coverage::prove(change, org, repo, stream, proof, now)?;
     }

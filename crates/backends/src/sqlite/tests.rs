@@ -56,6 +56,7 @@ fn part(stream: Stream, events: Vec<Event>, fingerprint: Fingerprint) -> Part {
         window: window(0, 1000),
         fingerprint,
         open: Some(3),
+        deep: true,
     };
     Part {
         stream,

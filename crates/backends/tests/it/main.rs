@@ -46,6 +46,7 @@ fn fetched(oids: impl IntoIterator<Item = String>, second: i64) -> Vec<Part> {
         window: Window::new(at(0), at(second)).unwrap(),
         fingerprint: Fingerprint::commits(None, None, 0),
         open: None,
+        deep: true,
     };
     let events = oids.into_iter().map(commit).collect();
     vec![Part {

@@ -21,14 +21,7 @@ impl Client {
         variables: &Value,
     ) -> Result<Answer<T>, Error> {
         let answer = self.graphql_partial(lane, document, variables).await?;
-        if answer.errors.is_empty() {
-            return Ok(answer);
-        }
-        Err(graphql::failed(
-            &Request::graphql(document, variables).subject(),
-            answer.errors,
-            true,
-        ))
+        whole(answer, document, variables)
     }
 
     /// Asks a GraphQL query and takes data with errors beside them, which the caller has to look at: what they name is
@@ -68,11 +61,30 @@ impl Client {
         pages: &Pages,
         key: &str,
     ) -> Result<Answer<T>, Error> {
+        let answer = self
+            .graphql_page_partial(lane, document, variables, pages, key)
+            .await?;
+        whole(answer, document, variables)
+    }
+
+    /// As [`graphql_page`](Client::graphql_page), but takes data with errors beside them, as
+    /// [`graphql_partial`](Client::graphql_partial) does.
+    ///
+    /// # Errors
+    /// As [`graphql_partial`](Client::graphql_partial); `is_too_large` only once a single item is too much.
+    pub async fn graphql_page_partial<T: DeserializeOwned>(
+        &self,
+        lane: Lane,
+        document: &'static str,
+        variables: &Value,
+        pages: &Pages,
+        key: &str,
+    ) -> Result<Answer<T>, Error> {
         let mut variables = variables.clone();
         loop {
             let size = pages.size(key);
             variables["first"] = size.into();
-            match self.graphql(lane, document, &variables).await {
+            match self.graphql_partial(lane, document, &variables).await {
                 Ok(answer) => {
                     pages.went_well(key, size);
                     return Ok(answer);
@@ -92,4 +104,17 @@ impl Client {
             }
         }
     }
+}
+
+/// The answer, if nothing is missing from it.
+fn whole<T>(
+    answer: Answer<T>,
+    document: &'static str,
+    variables: &Value,
+) -> Result<Answer<T>, Error> {
+    if answer.errors.is_empty() {
+        return Ok(answer);
+    }
+    let subject = Request::graphql(document, variables).subject();
+    Err(graphql::failed(&subject, answer.errors, true))
 }

@@ -47,6 +47,15 @@ impl GraphQlError {
             .or_else(|| self.extensions.as_ref()?.code.as_deref())
     }
 
+    /// Whether the error is inside the list that these fields lead to: it costs an item, not the answer.
+    pub fn is_inside(&self, list: &[&str]) -> bool {
+        self.path.len() > list.len()
+            && list
+                .iter()
+                .zip(&self.path)
+                .all(|(name, step)| matches!(step, PathStep::Field(field) if field == name))
+    }
+
     /// A limit of GitHub's, reported inside HTTP 200. GitHub has spelt it in two ways.
     pub fn is_rate_limit(&self) -> bool {
         matches!(self.code(), Some("RATE_LIMITED" | "RATE_LIMIT"))

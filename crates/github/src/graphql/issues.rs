@@ -114,7 +114,11 @@ pub struct IssueTimeline {
 
 /// A repository and the rest of one issue's closes.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct IssueTimelineRepo {
+    /// The number that survives renames and transfers.
+    #[serde(deserialize_with = "id")]
+    pub database_id: u64,
     /// Absent where there is no such issue.
     pub issue: Option<IssueWithTimeline>,
 }

@@ -195,6 +195,9 @@ pub struct PullReviews {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PullReviewsRepo {
+    /// The number that survives renames and transfers.
+    #[serde(deserialize_with = "id")]
+    pub database_id: u64,
     /// Absent where there is no such pull request.
     pub pull_request: Option<PullWithReviews>,
 }
@@ -222,6 +225,9 @@ pub struct PullTimeline {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PullTimelineRepo {
+    /// The number that survives renames and transfers.
+    #[serde(deserialize_with = "id")]
+    pub database_id: u64,
     /// Absent where there is no such pull request.
     pub pull_request: Option<PullWithTimeline>,
 }

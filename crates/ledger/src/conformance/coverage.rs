@@ -265,6 +265,7 @@ pub async fn the_count_of_open_items_stays_until_another_is_told(open: Open<'_>)
             window: window(0, 10),
             fingerprint,
             open,
+            deep: false,
         };
         vec![Part {
             proof: Some(proof),
@@ -291,6 +292,21 @@ pub async fn the_count_of_open_items_stays_until_another_is_told(open: Open<'_>)
     assert_eq!(
         fingerprint,
         Some(Fingerprint::items(Some((4, at(3))), 12, at(500)))
+    );
+}
+
+/// A walk that was cut off leaves commits that the last whole fetch did not see: it can vouch for nothing any more.
+pub async fn commits_without_a_proof_take_the_fingerprint_away(open: Open<'_>) {
+    let world = World::new(open).await;
+    world.record(LIB, vec![proven(0, 10)]).await;
+    world.record(LIB, commits(vec![commit("aa", 15)])).await;
+    let view = world.view(LIB).await;
+    let stream = view.stream(Stream::Commits).expect("commits are tracked");
+    assert_eq!(stream.fingerprint, None);
+    assert_eq!(
+        stream.coverage.covered(),
+        [window(0, 10)],
+        "what was proved stays proved"
     );
 }
 

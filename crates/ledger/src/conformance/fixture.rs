@@ -105,6 +105,7 @@ pub(super) fn proven(start: i64, end: i64) -> Part {
         window: window(start, end),
         fingerprint: head("c0ffee"),
         open: None,
+        deep: true,
     };
     Part {
         proof: Some(proof),

@@ -74,15 +74,23 @@ impl Inner {
         for part in parts {
             events.extend(part.events);
             retracted.extend(part.retracted);
-            let Some(proof) = part.proof else { continue };
+            if part.proof.is_none() && part.stream != Stream::Commits {
+                continue;
+            }
             let Some(stream) = self.stream(org, repo, part.stream) else {
+                continue;
+            };
+            let Some(proof) = part.proof else {
+                stream.fingerprint = None;
                 continue;
             };
             if let Some(window) = claimable(proof.window, now) {
                 stream.coverage.cover(window);
             }
             stream.fingerprint = Some(proof.fingerprint);
-            stream.fetched_at = Some(now);
+            if proof.deep || stream.fetched_at.is_none() {
+                stream.fetched_at = Some(now);
+            }
             stream.open = proof.open.or(stream.open);
             stream.unavailable = None;
         }

@@ -55,6 +55,8 @@ pub struct Proof {
     pub fingerprint: Fingerprint,
     /// How many pull requests or issues are open, by GitHub's count.
     pub open: Option<u64>,
+    /// Whether the recent past was read again as well, and not only what had changed.
+    pub deep: bool,
 }
 
 /// What a recording did.
@@ -197,7 +199,7 @@ pub struct StreamView {
     pub coverage: Coverage,
     /// What the last whole fetch saw; none if there was none yet.
     pub fingerprint: Option<Fingerprint>,
-    /// When the last whole fetch was recorded. A confirmation does not move it.
+    /// When the first whole fetch was recorded, or the last one since that was [`Proof::deep`].
     pub fetched_at: Option<Timestamp>,
     /// How many pull requests or issues are open, by the last whole fetch that said so.
     pub open: Option<u64>,
@@ -309,8 +311,9 @@ pub trait Activity: Send + Sync + 'static {
     /// Records what was fetched of a repository, with the coverage it proves. The events of one call enter the change
     /// feed in order of their time. An event is refused silently, and counted as outside, if its stream (by
     /// [`crate::event::Fact::stream`]) is not tracked or started later. A retraction of what is not known does nothing,
-    /// and what one call both retracts and brings is live. A proof covers its window up to `now` at most, replaces
-    /// fingerprint and time of fetch, replaces `open` if it says so, and clears *unavailable*.
+    /// and what one call both retracts and brings is live. A proof covers its window up to `now` at most, replaces the
+    /// fingerprint, replaces `open` if it says so, and clears *unavailable*. Commits without a proof clear the
+    /// fingerprint: what is known is then no longer what the last whole fetch saw.
     async fn record(
         &self,
         term: Term,
@@ -321,8 +324,8 @@ pub trait Activity: Send + Sync + 'static {
     ) -> Result<Recorded>;
 
     /// Records that nothing changed since the last whole fetch of these streams: their frontier moves to `until`, never
-    /// back and never past `now`, and *unavailable* is cleared. A stream that was never fetched whole has nothing that
-    /// could be unchanged: it is left as it is. So is one that is not tracked.
+    /// back and never past `now`, and *unavailable* is cleared. A stream without a fingerprint has nothing that could be
+    /// unchanged: it is left as it is. So is one that is not tracked.
     async fn confirm(
         &self,
         term: Term,
