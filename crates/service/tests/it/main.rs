@@ -1,6 +1,9 @@
 //! The integration tests of the house, in one binary.
 
 mod cli;
+mod demo;
 mod doctor;
 mod floors;
+mod from_git;
+mod process;
 mod simulator;
