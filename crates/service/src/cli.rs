@@ -119,7 +119,7 @@ impl Invocation {
     ///
     /// # Errors
     ///
-    /// [`Closed`] when nobody reads any more.
+    /// [`Closed`] when nobody reads any more, or when the output takes nothing.
     pub fn listening_on(&self, addresses: &[std::net::SocketAddr]) -> Result<(), Closed> {
         addresses.iter().try_for_each(|address| {
             self.output
@@ -235,7 +235,10 @@ fn one_line(text: &str) -> String {
 
 /// Prints an error as a person needs it, and says the exit code.
 fn report(error: &anyhow::Error, verbose: bool, errors: &Output) -> u8 {
-    if error.chain().any(|cause| cause.is::<Closed>()) {
+    let closed = error
+        .chain()
+        .find_map(<dyn std::error::Error>::downcast_ref::<Closed>);
+    if matches!(closed, Some(Closed::Unread)) {
         return 0;
     }
     if let Some(faults) = error.downcast_ref::<ConfigError>() {

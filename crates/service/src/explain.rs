@@ -11,6 +11,9 @@ pub(crate) fn probe(org: &str, api_url: &str, error: ProbeError) -> Trouble {
     match error {
         ProbeError::NoOwner(_) => Trouble::usage(format!("GitHub shows no organisation or user `{org}` to this credential"))
             .remedy("check the name; for private organisations the token needs access, an App has to be installed there"),
+        ProbeError::InPart { .. } => {
+            Trouble::new(error.to_string()).remedy("try again later; `tidegate doctor` looks at the permissions")
+        }
         ProbeError::GitHub(error) => github(org, api_url, error),
     }
 }
@@ -77,6 +80,7 @@ pub(crate) fn github(org: &str, api_url: &str, error: Error) -> Trouble {
 pub(crate) fn is_lasting(error: &ProbeError) -> bool {
     match error {
         ProbeError::NoOwner(_) => true,
+        ProbeError::InPart { .. } => false,
         ProbeError::GitHub(error) => {
             error.is_unauthorized()
                 || error.is_bad_token()

@@ -148,28 +148,28 @@ impl Health {
     /// The part works.
     pub fn healthy(&self, component: &Component, now: Timestamp) {
         self.part(component, now, |part| {
-            part.turn(Condition::Healthy, None, now)
+            part.turn(Condition::Healthy, None, now);
         });
     }
 
     /// The part works, and something is missing.
     pub fn degraded(&self, component: &Component, message: impl Into<String>, now: Timestamp) {
         self.part(component, now, |part| {
-            part.turn(Condition::Degraded, Some(message.into()), now)
+            part.turn(Condition::Degraded, Some(message.into()), now);
         });
     }
 
     /// The part does not work.
     pub fn failed(&self, component: &Component, message: impl Into<String>, now: Timestamp) {
         self.part(component, now, |part| {
-            part.turn(Condition::Failed, Some(message.into()), now)
+            part.turn(Condition::Failed, Some(message.into()), now);
         });
     }
 
     /// The newest instant up to which the part's data is known to be whole. It never goes back.
     pub fn data_at(&self, component: &Component, at: Timestamp, now: Timestamp) {
         self.part(component, now, |part| {
-            part.data_at = part.data_at.max(Some(at))
+            part.data_at = part.data_at.max(Some(at));
         });
     }
 
@@ -177,7 +177,7 @@ impl Health {
     pub fn cycle(&self, organisation: &str, cycle: Cycle) {
         let now = cycle.finished;
         self.part(&Component::GitHub(organisation.to_owned()), now, |part| {
-            part.cycle = Some(cycle)
+            part.cycle = Some(cycle);
         });
     }
 
@@ -204,6 +204,11 @@ impl Health {
         inner.ready && !inner.draining
     }
 
+    /// How a part is; none for a part that the node does not have.
+    pub fn condition(&self, component: &Component) -> Option<Condition> {
+        self.inner().parts.get(component).map(|part| part.condition)
+    }
+
     /// Everything at once, as of now.
     pub fn report(&self, now: Timestamp) -> Report {
         let inner = self.inner();
@@ -219,10 +224,13 @@ impl Health {
             epoch: inner.epoch,
             version: env!("CARGO_PKG_VERSION"),
             started: inner.started,
+            // One organisation of which nothing is known leaves nothing to say of all.
             data_age_seconds: components
                 .iter()
-                .filter_map(|component| component.data_age_seconds)
-                .max(),
+                .filter(|component| component.organisation.is_some())
+                .map(|component| component.data_age_seconds)
+                .collect::<Option<Vec<_>>>()
+                .and_then(|ages| ages.into_iter().max()),
             components,
         }
     }

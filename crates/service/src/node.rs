@@ -3,6 +3,7 @@
 //! Start reading at [`Node::run`]. A node begins to serve before it has read anything, and goes on serving whatever
 //! happens to GitHub. It ends when it is told to, or when its very first cycles show that it was configured wrong.
 
+use std::collections::HashSet;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -62,11 +63,7 @@ impl Node {
     /// # Errors
     ///
     /// Only the store's.
-    pub async fn build(
-        config: Config,
-        plan: Plan,
-        outside: Outside,
-    ) -> anyhow::Result<Node> {
+    pub async fn build(config: Config, plan: Plan, outside: Outside) -> anyhow::Result<Node> {
         let Outside {
             clock,
             store,
@@ -134,7 +131,16 @@ impl Node {
             })
         };
         let scrapes = connected.into_iter().map(scrape).collect();
-        Ok(Node { config, clock, store: activity, scrapes, publish, health, snapshots, has_data })
+        Ok(Node {
+            config,
+            clock,
+            store: activity,
+            scrapes,
+            publish,
+            health,
+            snapshots,
+            has_data,
+        })
     }
 
     /// One scrape per organisation, in the order of the configuration.
@@ -168,11 +174,7 @@ impl Node {
     ///
     /// What the first cycles found to be configured wrong, where nothing was ever read into this state: then there is
     /// nothing to serve, and whoever started the node is still looking.
-    pub async fn run(
-        self,
-        listener: TcpListener,
-        leave: CancellationToken,
-    ) -> anyhow::Result<()> {
+    pub async fn run(self, listener: TcpListener, leave: CancellationToken) -> anyhow::Result<()> {
         let local = listener
             .local_addr()
             .context("cannot tell the address of the listener")?;
@@ -240,12 +242,19 @@ impl Node {
     }
 }
 
-/// The first trouble, if each of so many organisations' first cycle ended in one that will come again.
-async fn all_wrong(mut heard: mpsc::Receiver<Option<Trouble>>, orgs: usize) -> Option<Trouble> {
+/// The first trouble, once the first cycle of each of so many organisations has ended in one that will come again. An
+/// organisation whose first cycle ended well settles it: the node stays.
+async fn all_wrong(
+    mut heard: mpsc::Receiver<(String, Option<Trouble>)>,
+    orgs: usize,
+) -> Option<Trouble> {
+    let mut wrong = HashSet::new();
     let mut first = None;
-    for _ in 0..orgs {
-        let trouble = heard.recv().await??;
-        first.get_or_insert(trouble);
+    while wrong.len() < orgs {
+        let (org, trouble) = heard.recv().await?;
+        if wrong.insert(org) {
+            first.get_or_insert(trouble?);
+        }
     }
     first
 }

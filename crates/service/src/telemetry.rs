@@ -8,7 +8,7 @@ use std::io::IsTerminal as _;
 use tracing::{level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
 use tracing_subscriber::{
     Layer as _, Registry,
-    filter::Targets,
+    filter::filter_fn,
     fmt::{self, MakeWriter},
     layer::SubscriberExt as _,
 };
@@ -74,10 +74,13 @@ where
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let targets = OURS.iter().map(|name| (*name, ours));
-    let filter = Targets::new()
-        .with_default(ours.min(LevelFilter::WARN))
-        .with_targets(targets);
+    let others = ours.min(LevelFilter::WARN);
+    // By the whole name of a crate: the filter by targets that the library has compares beginnings.
+    let filter = filter_fn(move |line| {
+        let of = line.target().split("::").next().unwrap_or_default();
+        *line.level() <= if OURS.contains(&of) { ours } else { others }
+    })
+    .with_max_level_hint(ours);
     let lines = fmt::layer().with_writer(writer);
     let layer: Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync> = match style {
         Style::Coloured => lines.with_ansi(true).with_filter(filter).boxed(),
@@ -86,3 +89,6 @@ where
     };
     Registry::default().with(layer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ pub(crate) fn run(command: &Command, invocation: &Invocation) -> anyhow::Result<
         }
         Command::Schema { markdown: true } => output.text(&config::markdown())?,
         Command::Schema { markdown: false } => {
-            output.line(serde_json::to_string_pretty(&config::json_schema())?)?
+            output.line(serde_json::to_string_pretty(&config::json_schema())?)?;
         }
     }
     Ok(Outcome::Done)

@@ -7,6 +7,11 @@ use crate::config::{Flag, Log, LogFormat, LogLevel, keys};
 /// The flags that every command has.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Options of every command")]
+#[expect(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    reason = "the comments are help texts for a terminal"
+)]
 pub struct GlobalFlags {
     /// Configuration file (TOML); also the variable TIDEGATE_CONFIG
     #[arg(long, global = true, value_name = "FILE")]
@@ -93,5 +98,62 @@ fn named(flag: &str, values: Vec<String>) -> Flag {
         key: key.name,
         flag: flag.to_owned(),
         values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_of_the_table_of_keys_exists_and_its_help_names_the_default_of_the_table() {
+        let command = crate::cli::command();
+        for key in keys::KEYS {
+            let Some(flag) = key.flag else { continue };
+            let mut all = command.get_arguments();
+            let argument = all.find(|argument| {
+                argument
+                    .get_long()
+                    .is_some_and(|long| format!("--{long}") == flag)
+            });
+            let help = argument
+                .and_then(clap::Arg::get_help)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(!help.is_empty(), "{flag} is a flag");
+            let named = key.default.map(|default| format!("[default: {default}]"));
+            assert!(
+                named.is_none_or(|named| help.contains(&named)),
+                "{flag}: {help}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_name_the_flag_that_was_typed() {
+        let flags = GlobalFlags {
+            org: vec!["a".to_owned(), "b".to_owned()],
+            verbose: 2,
+            ..GlobalFlags::default()
+        };
+        let settings: Vec<(String, Vec<String>)> = flags
+            .settings()
+            .into_iter()
+            .map(|flag| (format!("{} by {}", flag.key, flag.flag), flag.values))
+            .collect();
+        let text = |words: &[&str]| {
+            words
+                .iter()
+                .map(|word| (*word).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let orgs = (
+            "github.organisations by --org".to_owned(),
+            text(&["a", "b"]),
+        );
+        assert_eq!(
+            settings,
+            [orgs, ("log.level by -vv".to_owned(), text(&["trace"]))]
+        );
     }
 }

@@ -6,10 +6,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Nobody reads any more. Not a failure: `tidegate ... | head` has what it wanted.
+/// The output takes nothing any more.
 #[derive(Debug, thiserror::Error)]
-#[error("the reader of the output is gone")]
-pub struct Closed;
+pub enum Closed {
+    /// Nobody reads any more. Not a failure: `tidegate ... | head` has what it wanted.
+    #[error("the reader of the output is gone")]
+    Unread,
+    /// What was written did not arrive.
+    #[error("cannot write the output: {0}")]
+    Unwritten(io::Error),
+}
 
 /// A stream of lines. Clones write to the same one.
 #[derive(Clone)]
@@ -72,7 +78,10 @@ impl Output {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         sink.write_all(text.as_bytes())
             .and_then(|()| sink.flush())
-            .map_err(|_gone| Closed)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::BrokenPipe => Closed::Unread,
+                _ => Closed::Unwritten(error),
+            })
     }
 }
 

@@ -49,7 +49,11 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
     let api_url = config.github.api_url.clone();
     let node = Node::build(config, plan, outside).await?;
-    let scrape = Arc::clone(node.scrapes().first().expect("one organisation was asked for"));
+    let scrape = Arc::clone(
+        node.scrapes()
+            .first()
+            .expect("one organisation was asked for"),
+    );
 
     let (progress, seen) = watch::channel(Progress::default());
     let bar = tokio::spawn(show(

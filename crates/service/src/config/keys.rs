@@ -293,33 +293,13 @@ fn user(text: &str) -> Result<String, String> {
 }
 
 fn api_url(text: &str) -> Result<String, String> {
-    let hint =
-        "write the root of the REST API, such as https://api.github.com or https://HOST/api/v3";
-    let address: http::Uri = text
-        .parse()
-        .map_err(|_unreadable| format!("`{text}` is not an address: {hint}"))?;
-    if !matches!(address.scheme_str(), Some("http" | "https")) {
-        return Err(format!(
-            "`{text}` does not begin with https:// or http://: {hint}"
-        ));
+    match github::ApiUrl::parse(text) {
+        Ok(_) => Ok(text.trim().trim_end_matches('/').to_owned()),
+        Err(error) => {
+            let hint = "write the root of the REST API, such as https://api.github.com or https://HOST/api/v3";
+            Err(format!("{error}: {hint}"))
+        }
     }
-    let authority = address
-        .authority()
-        .map_or("", |authority| authority.as_str());
-    if authority.contains('@') {
-        return Err(format!(
-            "an address with a name or password in it is refused: {hint}"
-        ));
-    }
-    if address.query().is_some() || text.contains('#') {
-        return Err(format!("`{text}` has a query or fragment: {hint}"));
-    }
-    if matches!(address.host(), Some("github.com" | "www.github.com")) {
-        return Err(format!(
-            "`{text}` is the web site: the API of github.com is https://api.github.com"
-        ));
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn host(text: &str) -> Result<String, String> {
@@ -348,9 +328,9 @@ fn state_path(text: &str) -> Result<String, String> {
         return Err("an empty path names no file".to_owned());
     }
     if text.contains("://") {
-        return Err(format!(
-            "the address of a server: state is kept in an SQLite file, so give a path"
-        ));
+        return Err(
+            "the address of a server: state is kept in an SQLite file, so give a path".to_owned(),
+        );
     }
     Ok(text.to_owned())
 }

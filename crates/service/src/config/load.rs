@@ -338,9 +338,8 @@ fn assemble(
     }
     match (identity.app_id, &identity.private_key) {
         (Some(id), Some(private_key)) => {
-            if !private_key.expose().starts_with("-----BEGIN ") {
-                let message =
-                    "is not a private key in PEM form: download it from the App's settings page";
+            if github::AppKey::from_pem(private_key.expose().as_bytes()).is_err() {
+                let message = "is not an RSA private key in PEM form: download it again from the App's settings page";
                 book.complain(
                     &book.origin(&key("private_key_file")),
                     &key("private_key_file"),

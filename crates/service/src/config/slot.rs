@@ -63,20 +63,20 @@ impl Slot<'_> {
         match (self, &placed.written) {
             (Slot::Text(place, check), Written::Text(text)) => *place = check(text)?,
             (Slot::Path(place, check), Written::Text(text)) => {
-                *place = beside(&placed.origin, &check(text)?)
+                *place = beside(&placed.origin, &check(text)?);
             }
             (Slot::Number(place, bounds), _) => {
-                *place = number(placed, bounds)?.ok_or_else(|| wrong(placed))?
+                *place = number(placed, bounds)?.ok_or_else(|| wrong(placed))?;
             }
             (Slot::MaybeNumber(place, bounds), _) => {
                 *place = Some(number(placed, bounds)?.ok_or_else(|| wrong(placed))?);
             }
             (Slot::SpanOrAll(place, _), Written::Text(text)) if text == "all" => *place = None,
             (Slot::SpanOrAll(place, bounds), Written::Text(text)) => {
-                *place = Some(bounded_span(text, bounds)?)
+                *place = Some(bounded_span(text, bounds)?);
             }
             (Slot::Span(place, bounds), Written::Text(text)) => {
-                *place = bounded_span(text, bounds)?
+                *place = bounded_span(text, bounds)?;
             }
             (Slot::Span(..) | Slot::SpanOrAll(..), Written::Number(number)) => {
                 return Err(format!(
@@ -95,7 +95,7 @@ impl Slot<'_> {
             (Slot::Secret(place), Written::Secret(secret)) => *place = Some(secret.clone()),
             (Slot::Names(place, check), _) => {
                 let items = texts(placed).ok_or_else(|| wrong(placed))?;
-                *place = each(key, &items, book, |text| check(text));
+                *place = each(key, &items, book, check);
             }
             (Slot::Patterns(place, check), _) => {
                 let items = texts(placed).ok_or_else(|| wrong(placed))?;

@@ -40,7 +40,7 @@ pub fn show(span: Duration) -> String {
     let seconds = span.as_secs();
     let fits = UNITS
         .iter()
-        .find(|(_, unit)| seconds >= *unit && seconds % unit == 0);
+        .find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
     fits.map_or_else(
         || format!("{seconds}s"),
         |(name, unit)| format!("{}{name}", seconds / unit),

@@ -460,7 +460,7 @@ fn a_credential_with_a_part_missing_or_in_doubt_is_refused_in_one_line() {
     check_credential(
         "[github]\napp_id = 7\nprivate_key_file = \"secrets/github-token\"\n",
         &[],
-        "t.toml:3: github.private_key_file: is not a private key in PEM form: download it from the App's settings page",
+        "t.toml:3: github.private_key_file: is not an RSA private key in PEM form: download it again from the App's settings page",
     );
     check_credential(
         "[[github.organisations]]\nname = \"acme\"\ninstallation_id = 5\n",

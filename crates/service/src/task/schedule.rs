@@ -25,7 +25,7 @@ pub(crate) struct Schedule {
     pub(crate) after: Arc<Notify>,
     /// Told how each cycle ended, as far as there is room: the node looks at the first ones, and decides by them
     /// whether it was configured right.
-    pub(crate) outcomes: mpsc::Sender<Option<Trouble>>,
+    pub(crate) outcomes: mpsc::Sender<(String, Option<Trouble>)>,
     pub(crate) api_url: String,
 }
 
@@ -66,7 +66,7 @@ impl Schedule {
             }
         };
         // A full channel means that the node has heard enough.
-        let _ = self.outcomes.try_send(lasting);
+        let _ = self.outcomes.try_send((org.clone(), lasting));
         self.after.notify_one();
     }
 
@@ -105,9 +105,6 @@ impl Schedule {
                 self.health
                     .failed(&github, report.error.clone().unwrap_or_default(), now);
             }
-        }
-        if matches!(report.result, CycleResult::Success | CycleResult::Partial) {
-            self.health.data_at(&github, report.finished, now);
         }
         self.health.cycle(
             org,

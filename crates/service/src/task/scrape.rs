@@ -9,7 +9,7 @@ mod plan;
 mod probe;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,7 @@ use ledger::coverage::GapReason;
 use ledger::event::{RepoId, Stream};
 use ledger::fingerprint::Fingerprint;
 use ledger::port::activity::{
-    Activity, CycleReport, CycleResult, LAG, Miss, Part, Recorded, RepoView, SeenRepo,
+    Activity, CycleReport, CycleResult, LAG, Miss, Part, Recorded, RepoView, SeenRepo, StreamView,
 };
 use ledger::port::{self, Term};
 use ledger::window::Window;
@@ -155,6 +155,8 @@ impl Scrape {
     ) -> port::Result<CycleReport> {
         let now = self.clock.now();
         let error = chain(error);
+        // What was refused may have been refused for the same reason: it is asked for again soon.
+        self.refused().clear();
         let tracked = views.values().filter(|view| view.tracked);
         let misses: Vec<Miss> = tracked
             .flat_map(|view| view.streams.iter().map(move |stream| (view.id, stream)))
@@ -195,6 +197,7 @@ impl Scrape {
     ) -> port::Result<Cycle> {
         let now = self.clock.now();
         let start = self.tracking_start(now);
+        let unlisted = unlisted(&probe, &views, now);
         let mut listed: Vec<Probed> = probe.repos;
         listed.retain(|repo| self.settings.takes(&self.org, &repo.name));
         listed.retain(|repo| plan::takes_part(repo, views.get(&repo.id), now));
@@ -271,9 +274,16 @@ impl Scrape {
                 (repo.name, visited)
             });
         }
-        let mut misses = Vec::new();
-        let mut told = Vec::new();
-        let mut failed = 0;
+        let mut told: Vec<String> = unlisted
+            .iter()
+            .map(|(name, _)| format!("{name}: GitHub counts it and does not show it"))
+            .take(MOST_TOLD)
+            .collect();
+        let mut failed = unlisted.len() as u64;
+        let mut misses: Vec<Miss> = unlisted
+            .into_iter()
+            .flat_map(|(_, misses)| misses)
+            .collect();
         while let Some(visited) = visits.join_next().await {
             let (name, visited) =
                 visited.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
@@ -331,8 +341,9 @@ impl Scrape {
             })
             .collect();
         if !whole {
+            let listed: HashSet<RepoId> = listed.iter().map(|repo| repo.id).collect();
             let left_out = views.values().filter(|view| view.tracked);
-            let left_out = left_out.filter(|view| listed.iter().all(|repo| repo.id != view.id));
+            let left_out = left_out.filter(|view| !listed.contains(&view.id));
             seen.extend(left_out.map(|view| SeenRepo {
                 id: view.id,
                 name: view.name.clone(),
@@ -454,13 +465,46 @@ impl Scrape {
     }
 }
 
+/// The tracked repositories that GitHub counts but did not show, with what is missed of them. Where it shows all that it
+/// counts, what is not there is gone.
+fn unlisted(
+    probe: &probe::Probe,
+    views: &HashMap<RepoId, RepoView>,
+    now: Timestamp,
+) -> Vec<(String, Vec<Miss>)> {
+    if probe.whole {
+        return Vec::new();
+    }
+    let listed: HashSet<RepoId> = probe.repos.iter().map(|repo| repo.id).collect();
+    let missing = views
+        .values()
+        .filter(|view| view.tracked && !listed.contains(&view.id));
+    missing
+        .map(|view| {
+            let miss = |stream: &StreamView| {
+                Some(Miss {
+                    repo: view.id,
+                    stream: stream.stream,
+                    window: Window::new(stream.coverage.frontier(), now)?,
+                    reason: GapReason::ScrapeError,
+                    error: "the probe did not show the repository".to_owned(),
+                })
+            };
+            (
+                view.name.clone(),
+                view.streams.iter().filter_map(miss).collect(),
+            )
+        })
+        .collect()
+}
+
 /// The probe itself proves that there is nothing in the stream.
 fn empty(visit: &Visit<'_>, stream: Stream) -> Part {
     let (fingerprint, open) = match stream {
         Stream::Commits => (Fingerprint::commits(None, None, 0), None),
         Stream::Pulls | Stream::Issues => (Fingerprint::items(None, 0, visit.probed_at), Some(0)),
     };
-    let proof = visit.proof(stream, visit.probed_at, fingerprint, open);
+    let proof = visit.proof(stream, visit.probed_at, fingerprint, open, Step::Empty);
     Part {
         stream,
         events: Vec::new(),

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::export::{self, Dependency, NodeView, Snapshots, StreamState};
-use crate::health::{Component, Health, Mode};
+use crate::health::{Component, Condition, Health};
 
 /// So many changes are read at once; a first start reads the whole history this way.
 const PIECE: usize = 10_000;
@@ -52,13 +52,25 @@ impl Followed {
         }
     }
 
+    /// Up to when everything of `org` was read that ever was.
+    fn read_to(&self, org: &str) -> Option<Timestamp> {
+        let tracked = self.tracked(org);
+        Stream::ALL
+            .into_iter()
+            .filter_map(|stream| read_to(stream, &tracked))
+            .min()
+    }
+
+    fn tracked(&self, org: &str) -> Vec<&RepoView> {
+        let repos = self.repos.values();
+        repos
+            .filter(|repo| repo.tracked && repo.org.eq_ignore_ascii_case(org))
+            .collect()
+    }
+
     /// The coverage of each stream of `org`.
     fn streams(&self, org: &str, now: Timestamp) -> Vec<StreamState> {
-        let tracked: Vec<&RepoView> = self
-            .repos
-            .values()
-            .filter(|repo| repo.tracked && repo.org.eq_ignore_ascii_case(org))
-            .collect();
+        let tracked = self.tracked(org);
         Stream::ALL
             .into_iter()
             .filter_map(|stream| state_of(org, stream, &tracked, now))
@@ -83,7 +95,6 @@ fn state_of(
         .map(|reason| (reason, 0))
         .collect();
     let mut oldest: Option<Timestamp> = None;
-    let mut furthest: Option<Timestamp> = None;
     for view in views {
         repos += 1;
         ratios += view.coverage.ratio(now);
@@ -93,8 +104,6 @@ fn state_of(
             oldest =
                 Some(oldest.map_or(gap.window.start(), |oldest| oldest.min(gap.window.start())));
         }
-        let frontier = view.coverage.frontier();
-        furthest = Some(furthest.map_or(frontier, |furthest| furthest.min(frontier)));
     }
     let age = |since: Option<Timestamp>| {
         since.map_or(0.0, |since| {
@@ -107,8 +116,16 @@ fn state_of(
         ratio: ratios / f64::from(repos),
         gaps,
         oldest_gap_seconds: age(oldest),
-        age_seconds: age(furthest),
+        age_seconds: age(read_to(stream, tracked)),
     })
+}
+
+/// Up to when a stream was read in every repository in which it ever was.
+fn read_to(stream: Stream, tracked: &[&RepoView]) -> Option<Timestamp> {
+    let views = tracked.iter().filter_map(|repo| repo.stream(stream));
+    let read =
+        views.filter(|view| view.unavailable.is_none() && !view.coverage.covered().is_empty());
+    read.map(|view| view.coverage.frontier()).min()
 }
 
 /// The task that publishes snapshots.
@@ -143,14 +160,11 @@ impl Publish {
 
     /// One snapshot. With the store out of reach it is made of what is known, so that ages go on growing.
     pub(crate) async fn publish(&self) {
-        let mut followed = self.followed.lock().await;
+        let mut followed = Arc::clone(&self.followed).lock_owned().await;
         let caught_up = followed.catch_up(&*self.store).await;
         let now = self.clock.now();
         match &caught_up {
-            Ok(()) => {
-                self.health.data_at(&Component::Exporter, now, now);
-                self.health.healthy(&Component::Exporter, now);
-            }
+            Ok(()) => self.health.healthy(&Component::Exporter, now),
             Err(error) => {
                 let text = super::scrape::chain(error);
                 tracing::warn!(
@@ -160,21 +174,34 @@ impl Publish {
                 self.health.degraded(&Component::Exporter, text, now);
             }
         }
-        followed.aggregate.advance(now);
+        for org in &self.orgs {
+            if let Some(read_to) = followed.read_to(org) {
+                self.health
+                    .data_at(&Component::GitHub(org.clone()), read_to, now);
+            }
+        }
         let view = self.view(&followed, now, caught_up.is_ok());
-        self.snapshots
-            .publish(export::render(&followed.aggregate, &view, &self.settings));
+        let (snapshots, settings) = (self.snapshots.clone(), self.settings.clone());
+        // Writing and packing large expositions takes a while, and health must be answered meanwhile.
+        let written = tokio::task::spawn_blocking(move || {
+            followed.aggregate.advance(now);
+            snapshots.publish(export::render(&followed.aggregate, &view, &settings));
+        });
+        if let Err(error) = written.await {
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 
     fn view(&self, followed: &Followed, now: Timestamp, store_up: bool) -> NodeView {
         let org = |name: &String| {
-            let known = followed
-                .orgs
-                .values()
-                .find(|org| org.org.eq_ignore_ascii_case(name));
+            let known = followed.orgs.get(name);
             known.cloned().unwrap_or_else(|| OrgView::new(name.clone()))
         };
-        let github_up = self.health.report(now).mode != Mode::Unhealthy;
+        let failed = |part: &Component| self.health.condition(part) == Some(Condition::Failed);
+        let github_up = !self
+            .orgs
+            .iter()
+            .any(|org| failed(&Component::GitHub(org.clone())));
         NodeView {
             now,
             started: self.started,
@@ -189,7 +216,7 @@ impl Publish {
             dependencies: vec![
                 Dependency {
                     name: "state",
-                    up: store_up,
+                    up: store_up && !failed(&Component::State),
                 },
                 Dependency {
                     name: "github",

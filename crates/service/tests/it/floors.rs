@@ -49,7 +49,10 @@ const FORBIDDEN_ON_GROUND: &[&str] = &[
 fn metadata() -> Metadata {
     MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
-        .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
+        // One platform, so that what only others need does not have to be at hand.
+        .other_options(
+            ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned),
+        )
         .exec()
         .expect("cargo metadata describes the workspace")
 }

@@ -164,6 +164,7 @@ impl Visit<'_> {
         date: Timestamp,
         fingerprint: Fingerprint,
         open: Option<u64>,
+        step: Step,
     ) -> Proof {
         let until = before(date, LAG);
         // A reading soon after the last one proves nothing new, but its fingerprint counts.
@@ -171,10 +172,12 @@ impl Visit<'_> {
             .frontier(stream)
             .min(before(until, SignedDuration::from_secs(1)));
         let window = Window::new(from, until).expect("the window begins before it ends");
+        let deep = step == Step::ReadAgain;
         Proof {
             window,
             fingerprint,
             open,
+            deep,
         }
     }
 
@@ -215,7 +218,8 @@ impl Visit<'_> {
     fn trouble(&self, error: &github::Error) -> Trouble {
         let text = chain(error);
         let young = self.probed_at.duration_since(self.repo.created_at) < YOUNG;
-        if error.is_forbidden() || error.is_gone() && !young {
+        let refused = error.is_forbidden() && !error.is_locked_out();
+        if refused || error.is_gone() && !young {
             Trouble::Unavailable(text)
         } else if error.is_partial() {
             Trouble::Missed(GapReason::Partial, text)

@@ -36,7 +36,8 @@ pub(crate) struct Probed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) branch: String,
-    pub(crate) oid: String,
+    /// Absent only while GitHub contradicts itself: then nothing can be said of the branch.
+    pub(crate) oid: Option<String>,
 }
 
 /// The most recently updated item of a list, and how many there are.
@@ -54,6 +55,29 @@ impl Probed {
             streams.push(Stream::Issues);
         }
         streams
+    }
+
+    /// Is what the probe saw what the last whole fetch saw, and could nothing have slipped in unseen since?
+    fn matches(&self, stream: Stream, fetched: &Fingerprint) -> bool {
+        let seen = match stream {
+            Stream::Commits => {
+                let (branch, oid) = self
+                    .head
+                    .clone()
+                    .map(|head| (head.branch, head.oid))
+                    .unzip();
+                Fingerprint::commits(branch, oid.flatten(), 0)
+            }
+            Stream::Pulls | Stream::Issues => {
+                let Newest { item, total } = self.newest(stream);
+                Fingerprint::Items {
+                    newest: item,
+                    total,
+                    settled: false,
+                }
+            }
+        };
+        fetched.is_unchanged_in(&seen)
     }
 
     fn newest(&self, stream: Stream) -> Newest {
@@ -74,7 +98,7 @@ pub(crate) enum Step {
     Empty,
     /// Something differs, or nothing is known yet.
     Fetch,
-    /// Nothing differs, but the last whole fetch was long ago: the recent past is read once more.
+    /// The recent past was last read whole long ago, whatever was fetched since: it is read once more.
     ReadAgain,
     /// GitHub has refused it for good; it is asked again once a day.
     Unavailable,
@@ -100,19 +124,16 @@ pub(crate) fn step(
     let Some(fingerprint) = &view.fingerprint else {
         return first_fetch(probed, stream);
     };
-    if !matches(probed, stream, fingerprint) || view.unavailable.is_some() {
-        return Step::Fetch;
-    }
     // A commit id names all that is behind it, so an unmoved head needs no second reading.
     let last = view.fetched_at.unwrap_or(Timestamp::MIN);
-    let nothing_there = stream != Stream::Commits && probed.newest(stream).total == 0;
-    if stream != Stream::Commits
-        && !nothing_there
-        && now.duration_since(last) >= due_after(probed.id)
-    {
+    let is_list = stream != Stream::Commits && probed.newest(stream).total > 0;
+    if is_list && now.duration_since(last) >= due_after(probed.id) {
         return Step::ReadAgain;
     }
-    Step::Confirm
+    if probed.matches(stream, fingerprint) && view.unavailable.is_none() {
+        return Step::Confirm;
+    }
+    Step::Fetch
 }
 
 fn first_fetch(probed: &Probed, stream: Stream) -> Step {
@@ -121,26 +142,6 @@ fn first_fetch(probed: &Probed, stream: Stream) -> Step {
         Stream::Pulls | Stream::Issues => probed.newest(stream).total == 0,
     };
     if empty { Step::Empty } else { Step::Fetch }
-}
-
-/// Is what the probe saw what the last whole fetch saw, and could nothing have slipped in unseen since?
-fn matches(probed: &Probed, stream: Stream, fingerprint: &Fingerprint) -> bool {
-    match fingerprint {
-        Fingerprint::Commits { branch, head, .. } => {
-            let seen = probed.head.as_ref();
-            stream == Stream::Commits
-                && branch.as_deref() == seen.map(|head| head.branch.as_str())
-                && head.as_deref() == seen.map(|head| head.oid.as_str())
-        }
-        Fingerprint::Items {
-            newest,
-            total,
-            settled,
-        } => {
-            let seen = probed.newest(stream);
-            stream != Stream::Commits && *settled && *newest == seen.item && *total == seen.total
-        }
-    }
 }
 
 fn due_after(repo: RepoId) -> SignedDuration {

@@ -8,12 +8,23 @@ use serde_json::json;
 use super::plan::{Head, Newest, Probed};
 use super::{Scrape, Tally};
 
+/// Where the repositories stand in an answer.
+const LIST: &[&str] = &["repositoryOwner", "repositories", "nodes"];
+
 /// Why an organisation could not be probed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// GitHub has no such owner, or does not show it to this credential.
     #[error("GitHub knows no organisation or user `{0}` that this credential may see")]
     NoOwner(String),
+    /// GitHub answered in part, and what is missing is more than some repositories.
+    #[error("GitHub answered the probe of {org} in part: {said}")]
+    InPart {
+        /// The organisation.
+        org: String,
+        /// GitHub's first error.
+        said: String,
+    },
     /// A request failed.
     #[error(transparent)]
     GitHub(#[from] github::Error),
@@ -24,7 +35,7 @@ pub(super) struct Probe {
     /// GitHub's clock at the first answer.
     pub(super) date: Timestamp,
     pub(super) repos: Vec<Probed>,
-    /// Every repository that GitHub counts was listed. A repository can come or go between two pages.
+    /// Every repository that GitHub counts was listed. One can come or go between two pages, or be unreadable.
     pub(super) whole: bool,
 }
 
@@ -38,10 +49,18 @@ impl Scrape {
             let key = format!("{} probe", self.org);
             let answer = self
                 .client
-                .graphql_page::<Answer>(self.lane, PROBE, &variables, &self.pages, &key)
+                .graphql_page_partial::<Answer>(self.lane, PROBE, &variables, &self.pages, &key)
                 .await?;
             tally.graphql(answer.cost);
             date = date.or(answer.date);
+            // An error inside the list costs its repository, which is missing from the page then.
+            let mut errors = answer.errors.iter();
+            if let Some(error) = errors.find(|error| !error.is_inside(LIST)) {
+                return Err(ProbeError::InPart {
+                    org: self.org.clone(),
+                    said: error.message.clone(),
+                });
+            }
             let owner = answer.data.repository_owner;
             let owner = owner.ok_or_else(|| ProbeError::NoOwner(self.org.clone()))?;
             let page = owner.repositories;
@@ -64,12 +83,9 @@ impl Scrape {
 }
 
 fn probed(repo: ProbedRepo) -> Probed {
-    let head = repo.default_branch_ref.and_then(|branch| {
-        let oid = branch.head()?.to_owned();
-        Some(Head {
-            branch: branch.name,
-            oid,
-        })
+    let head = repo.default_branch_ref.map(|branch| Head {
+        oid: branch.head().map(str::to_owned),
+        branch: branch.name,
     });
     Probed {
         id: RepoId(repo.database_id),

@@ -5,7 +5,7 @@
 //!
 //! 1. **Grown**: the old head came by, so everything below it is still reachable, and as many unknown commits were
 //!    found as the total count grew by. Nothing can be missing, and nothing has to be retracted.
-//! 2. **Past the start**: a whole page lies before the tracking start. Everything at or after it has been seen; what
+//! 2. **Past the start**: a hundred commits in a row lie before the tracking start. Everything at or after it has been seen; what
 //!    is known and was not seen is no longer reachable (a force push, another default branch).
 //! 3. **Whole**: the history ended. The total count is the checksum of what was seen.
 //!
@@ -14,6 +14,10 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+
+/// So many commits in a row before the tracking start mean that nothing at or after it comes any more. Authors' clocks are
+/// wrong now and then; a page may be as small as one commit.
+const PAST_THE_START: u64 = 100;
 
 /// A commit's name and time, all that the walk decides by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub(crate) struct Walk {
     seen: u64,
     unknown: u64,
     old_head_seen: bool,
+    /// Commits before the start since the last one that was not.
+    before_start: u64,
 }
 
 impl Walk {
@@ -68,6 +74,7 @@ impl Walk {
             seen: 0,
             unknown: 0,
             old_head_seen: false,
+            before_start: 0,
         }
     }
 
@@ -80,6 +87,11 @@ impl Walk {
     pub(crate) fn page(&mut self, page: &[Passed<'_>], last: bool) -> Verdict {
         for commit in page {
             self.seen += 1;
+            self.before_start = if commit.at < self.start {
+                self.before_start + 1
+            } else {
+                0
+            };
             if self
                 .before
                 .as_ref()
@@ -109,8 +121,7 @@ impl Walk {
                 total: self.total,
             };
         }
-        let past_start = !page.is_empty() && page.iter().all(|commit| commit.at < self.start);
-        if last || past_start {
+        if last || self.before_start >= PAST_THE_START {
             let mut retracted: Vec<String> = self.live.difference(&self.met).cloned().collect();
             retracted.sort_unstable();
             return Verdict::Done { retracted };

@@ -2,10 +2,10 @@
 //!
 //! Both are asked for by addresses that never change and newest first, so that a list without news costs nothing.
 
-use github::Request;
 use github::rest::comments::IssueComment;
 use github::rest::review_comments::ReviewComment;
 use github::rest::{comments, review_comments};
+use github::{Request, Response};
 use jiff::Timestamp;
 use ledger::event::{Event, Stream};
 use serde::de::DeserializeOwned;
@@ -58,27 +58,50 @@ impl Visit<'_> {
         read: impl Fn(&T) -> (Event, Timestamp),
     ) -> Result<Comments, Trouble> {
         let mut found = Comments::default();
+        let mut pages = Vec::new();
         let mut next = Some(first);
         while let Some(request) = next {
-            let response = self.send(request).await?;
-            let page: Vec<serde_json::Value> =
-                response.json().map_err(|error| self.trouble(&error))?;
-            let mut last = None;
-            for item in page {
-                // One bad comment costs itself, not the list.
-                match serde_json::from_value::<T>(item) {
-                    Ok(comment) => {
-                        let (event, touched) = read(&comment);
-                        last = Some(touched);
-                        found.events.push(event);
-                    }
-                    Err(_) => found.unreadable += 1,
-                }
-            }
+            let response = self.send(request.clone()).await?;
+            pages.push(request);
+            let last = found
+                .take(&response, &read)
+                .map_err(|error| self.trouble(&error))?;
             let read_before = last.is_some_and(|touched| touched < until);
             let further = github::page::next(&response).map_err(|error| self.trouble(&error))?;
             next = further.filter(|_| !read_before);
         }
+        // A comment that is deleted while the pages are read moves the first one of the next page to the page before,
+        // where nobody looks any more. So all but the last are looked at once more; what did not change is free.
+        pages.pop();
+        for request in pages {
+            let response = self.send(request).await?;
+            found
+                .take(&response, &read)
+                .map_err(|error| self.trouble(&error))?;
+        }
         Ok(found)
+    }
+}
+
+impl Comments {
+    /// Takes in a page, and says when its last comment was touched.
+    fn take<T: DeserializeOwned>(
+        &mut self,
+        response: &Response,
+        read: impl Fn(&T) -> (Event, Timestamp),
+    ) -> Result<Option<Timestamp>, github::Error> {
+        let mut last = None;
+        for item in response.json::<Vec<serde_json::Value>>()? {
+            // One bad comment costs itself, not the list.
+            match serde_json::from_value::<T>(item) {
+                Ok(comment) => {
+                    let (event, touched) = read(&comment);
+                    last = Some(touched);
+                    self.events.push(event);
+                }
+                Err(_) => self.unreadable += 1,
+            }
+        }
+        Ok(last)
     }
 }

@@ -10,6 +10,7 @@ use ledger::port::activity::Part;
 use serde_json::json;
 
 use super::super::facts;
+use super::super::plan::Step;
 use super::super::walk::{Passed, Verdict, Walk};
 use super::{Trouble, Visit};
 
@@ -22,7 +23,13 @@ impl Visit<'_> {
         let live = self.live_commits().await?;
         let Some(head) = &self.repo.head else {
             let fingerprint = Fingerprint::commits(None, None, 0);
-            let proof = self.proof(Stream::Commits, self.probed_at, fingerprint, None);
+            let proof = self.proof(
+                Stream::Commits,
+                self.probed_at,
+                fingerprint,
+                None,
+                Step::Fetch,
+            );
             let retracted = live.into_iter().collect();
             return Ok(Part {
                 stream: Stream::Commits,
@@ -30,6 +37,10 @@ impl Visit<'_> {
                 retracted,
                 proof: Some(proof),
             });
+        };
+        let Some(oid) = &head.oid else {
+            let error = format!("GitHub names no head of the branch {}", head.branch);
+            return Err(Trouble::Missed(GapReason::ScrapeError, error));
         };
         let before = match self
             .stream(Stream::Commits)
@@ -42,7 +53,7 @@ impl Visit<'_> {
             }) => Some((head.clone(), *total)),
             _ => None,
         };
-        let mut page = self.commit_page(&head.oid, None).await?;
+        let mut page = self.commit_page(oid, None).await?;
         let total = page.total_count;
         let mut walk = Walk::new(self.start_of(Stream::Commits), before, live, total);
         let mut events = Vec::new();
@@ -71,8 +82,14 @@ impl Visit<'_> {
                 Verdict::Further => {}
                 Verdict::Done { retracted } => {
                     let branch = Some(head.branch.clone());
-                    let fingerprint = Fingerprint::commits(branch, Some(head.oid.clone()), total);
-                    let proof = self.proof(Stream::Commits, self.probed_at, fingerprint, None);
+                    let fingerprint = Fingerprint::commits(branch, Some(oid.clone()), total);
+                    let proof = self.proof(
+                        Stream::Commits,
+                        self.probed_at,
+                        fingerprint,
+                        None,
+                        Step::Fetch,
+                    );
                     return Ok(Part {
                         stream: Stream::Commits,
                         events,
@@ -89,7 +106,7 @@ impl Visit<'_> {
             if events.len() >= AT_ONCE {
                 self.keep(std::mem::take(&mut events)).await?;
             }
-            page = self.commit_page(&head.oid, page.next()).await?;
+            page = self.commit_page(oid, page.next()).await?;
         }
     }
 

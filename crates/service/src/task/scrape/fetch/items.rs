@@ -46,7 +46,10 @@ impl Visit<'_> {
             .await?;
         let mut events = Vec::new();
         for pull in &list.items {
-            let reviews = |answer: PullReviews| Some(answer.repository?.pull_request?.reviews);
+            let reviews = |answer: PullReviews| {
+                let found = answer.repository?;
+                Some((found.database_id, found.pull_request?.reviews))
+            };
             let reviews = self
                 .rest(
                     &pull.reviews,
@@ -56,8 +59,10 @@ impl Visit<'_> {
                     &mut list.unreadable,
                 )
                 .await?;
-            let items =
-                |answer: PullTimeline| Some(answer.repository?.pull_request?.timeline_items);
+            let items = |answer: PullTimeline| {
+                let found = answer.repository?;
+                Some((found.database_id, found.pull_request?.timeline_items))
+            };
             let timeline = self
                 .rest(
                     &pull.timeline_items,
@@ -97,7 +102,10 @@ impl Visit<'_> {
             .await?;
         let mut events = Vec::new();
         for issue in &list.items {
-            let items = |answer: IssueTimeline| Some(answer.repository?.issue?.timeline_items);
+            let items = |answer: IssueTimeline| {
+                let found = answer.repository?;
+                Some((found.database_id, found.issue?.timeline_items))
+            };
             let timeline = self
                 .rest(
                     &issue.timeline_items,
@@ -137,7 +145,7 @@ impl Visit<'_> {
             let list = list.get_or_insert_with(|| {
                 let newest = page.items.nodes.first().map(&touched);
                 let fingerprint = Fingerprint::items(newest, page.items.total_count, date);
-                let proof = self.proof(stream, date, fingerprint, Some(page.open));
+                let proof = self.proof(stream, date, fingerprint, Some(page.open), step);
                 Items {
                     items: Vec::new(),
                     unreadable: 0,
@@ -169,7 +177,7 @@ impl Visit<'_> {
         first: &Connection<T>,
         document: &'static str,
         number: u64,
-        open: impl Fn(A) -> Option<Connection<T>>,
+        open: impl Fn(A) -> Option<(u64, Connection<T>)>,
         unreadable: &mut u64,
     ) -> Result<Vec<T>, Trouble> {
         let mut whole = first.nodes.clone();
@@ -180,7 +188,8 @@ impl Visit<'_> {
                 "owner": self.scrape.org, "name": self.repo.name, "number": number, "after": cursor,
             });
             let answer = self.ask::<A>(document, &variables, "nested").await?;
-            let page = open(answer.data).ok_or_else(|| self.not_there())?;
+            let (repository, page) = open(answer.data).ok_or_else(|| self.not_there())?;
+            self.same_repo(repository)?;
             *unreadable += page.unreadable;
             after = page.next().map(str::to_owned);
             whole.extend(page.nodes);

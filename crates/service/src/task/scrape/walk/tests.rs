@@ -171,7 +171,7 @@ fn a_branch_that_grew_by_a_page_costs_one_page() {
 }
 
 #[test]
-fn a_walk_ends_at_the_first_page_before_the_tracking_start() {
+fn a_walk_ends_a_hundred_commits_before_the_tracking_start() {
     let graph = line(1_000);
     let (recorded, _, pages) = walk(&graph, 999, None, &BTreeSet::new(), 850, 100);
     assert_eq!((recorded, pages), ((850..1_000).collect(), 3));
@@ -190,8 +190,22 @@ fn a_force_push_is_walked_to_the_tracking_start_and_retracts_what_is_gone() {
     assert_eq!(recorded, (510..513).collect());
     assert_eq!(retracted, (500..510).collect());
     assert_eq!(
-        pages, 4,
-        "103 commits of the tracked time, then a page before it"
+        pages, 5,
+        "103 commits of the tracked time, then a hundred before it"
+    );
+}
+
+#[test]
+fn a_head_with_a_wrong_clock_ends_no_walk_however_small_the_pages_are() {
+    let mut graph = line(300);
+    graph.parents.push(vec![299]);
+    graph.times.push(1);
+    let live = (250..300).collect();
+    let (recorded, retracted, _) = walk(&graph, 300, None, &live, 250, 1);
+    assert_eq!(
+        (recorded, retracted),
+        (BTreeSet::new(), BTreeSet::new()),
+        "the head lies before the start, and all that was known is still reachable"
     );
 }
 
