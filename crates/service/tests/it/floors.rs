@@ -2,9 +2,10 @@
 //!
 //! When a table below changes, its diff is the architecture review.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Every edge between our crates that production code may have.
 const EDGES: &[(&str, &[&str])] = &[
@@ -112,47 +113,39 @@ fn every_edge_between_our_crates_is_in_the_table() {
 
 #[test]
 fn the_ground_floor_reaches_no_runtime_network_database_or_log() {
-    let metadata = metadata();
-    let graph = metadata
-        .resolve
-        .as_ref()
-        .expect("metadata carries the resolved graph");
-    let name_of: BTreeMap<&PackageId, &str> = metadata
-        .packages
-        .iter()
-        .map(|package| (&package.id, package.name.as_str()))
-        .collect();
-    let normal_edges: BTreeMap<&PackageId, Vec<&PackageId>> = graph
-        .nodes
-        .iter()
-        .map(|node| {
-            let edges = node.deps.iter().filter(|dependency| {
-                // A dependency that only another platform takes in is not part of the floor.
-                dependency
-                    .dep_kinds
-                    .iter()
-                    .any(|kind| kind.kind == DependencyKind::Normal && kind.target.is_none())
-            });
-            (&node.id, edges.map(|dependency| &dependency.pkg).collect())
-        })
-        .collect();
-
     for floor in GROUND_FLOOR {
-        let start = metadata
-            .packages
-            .iter()
-            .find(|package| package.name.as_str() == *floor);
-        let mut open = vec![&start.expect("the crate is in the workspace").id];
-        let mut reached = BTreeSet::new();
-        while let Some(package) = open.pop() {
-            if reached.insert(package) {
-                open.extend(normal_edges.get(package).into_iter().flatten());
-            }
-        }
-        for package in reached {
-            let name = name_of[package];
+        // The crate for itself: in the workspace as a whole, tests of others may switch on features of what it uses.
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args([
+            "tree",
+            "--locked",
+            "--package",
+            floor,
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ]);
+        tree.args(["--format", "{p}", "--target", "x86_64-unknown-linux-gnu"]);
+        tree.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let tree = tree.output().expect("cargo draws the tree");
+        assert!(
+            tree.status.success(),
+            "{}",
+            String::from_utf8_lossy(&tree.stderr)
+        );
+        let tree = String::from_utf8(tree.stdout).expect("names are text");
+        let reached: BTreeSet<&str> = tree
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert!(
+            reached.contains(floor),
+            "the tree begins with the crate: {tree}"
+        );
+        for name in FORBIDDEN_ON_GROUND {
             assert!(
-                !FORBIDDEN_ON_GROUND.contains(&name),
+                !reached.contains(name),
                 "{floor} reaches {name}, which the ground floor must never see"
             );
         }

@@ -48,8 +48,8 @@ impl NewCommit {
     /// Written and committed at another time than now.
     pub fn at(self, at: Timestamp) -> NewCommit {
         NewCommit {
-            authored_at: Some(at),
-            committed_at: Some(at),
+            authored_at: Some(whole_second(at)),
+            committed_at: Some(whole_second(at)),
             ..self
         }
     }
@@ -57,7 +57,7 @@ impl NewCommit {
     /// Written at another time than it is committed.
     pub fn authored_at(self, at: Timestamp) -> NewCommit {
         NewCommit {
-            authored_at: Some(at),
+            authored_at: Some(whole_second(at)),
             ..self
         }
     }
@@ -260,4 +260,9 @@ impl World {
             repo.refresh_pull(number, tip, now);
         }
     }
+}
+
+/// Git keeps whole seconds.
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_millisecond().div_euclid(1_000)).unwrap_or(at)
 }
