@@ -9,7 +9,7 @@ use github::rest::review_comments::ReviewComment;
 use jiff::{SignedDuration, Timestamp};
 use ledger::event::{Actor, CommentOn, Event, Fact, ReviewState, id};
 
-/// A merge closes a pull request as well, and GitHub writes both down, at most this far apart.
+/// A merge closes a pull request for good, and GitHub writes both down, at most this far apart.
 const MERGE_CLOSES_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// A commit of the default branch.
@@ -60,11 +60,13 @@ pub(super) fn pull(
             fact,
         ));
     }
-    for (closed, _) in closes(timeline) {
+    // Only the last close can be the merge's, however soon it followed another one.
+    let last = closes(timeline).count().checked_sub(1);
+    for (place, (closed, _)) in closes(timeline).enumerate() {
         let by_merge = pull
             .merged_at
             .is_some_and(|merged| closed.duration_since(merged).abs() <= MERGE_CLOSES_WITHIN);
-        if !by_merge {
+        if !(by_merge && Some(place) == last) {
             let fact = Fact::PullClosed {
                 number,
                 seconds_open: seconds(opened, closed),
@@ -119,7 +121,7 @@ fn pull_reviews(
                 state,
                 seconds_since_ready: can_be_first.then(|| seconds(since, at)),
             },
-            version: review.updated_at.as_second(),
+            version: version(review.updated_at, state),
         });
     }
     facts
@@ -174,6 +176,12 @@ pub(super) fn on_diff(comment: &ReviewComment) -> Event {
         actor,
         Fact::Comment { on },
     )
+}
+
+/// GitHub's times have seconds, and a review can be submitted, read and dismissed within one: a dismissal is the later
+/// version of two with the same time.
+fn version(updated: Timestamp, state: ReviewState) -> i64 {
+    2 * updated.as_second() + i64::from(state == ReviewState::Dismissed)
 }
 
 fn event(id: String, at: Timestamp, actor: Actor, fact: Fact) -> Event {
