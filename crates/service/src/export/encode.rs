@@ -286,7 +286,7 @@ fn moment(out: &mut Vec<u8>, at: Timestamp) {
     digits(out, milliseconds / 1000);
     out.push(b'.');
     let rest = milliseconds % 1000;
-    if rest % 100 == 0 {
+    if rest.is_multiple_of(100) {
         digits(out, rest / 100);
     } else {
         for place in [100, 10, 1] {

@@ -387,7 +387,7 @@ impl Scrape {
                     parts.push(part);
                 }
                 Err(Trouble::Missed(reason, error)) => {
-                    visited.misses.extend(miss(stream, reason, error))
+                    visited.misses.extend(miss(stream, reason, error));
                 }
                 Err(Trouble::Unavailable(reason)) => visited.unavailable.push((stream, reason)),
                 Err(Trouble::Store(error)) => {

@@ -181,7 +181,7 @@ impl Publish {
             }
         }
         let view = self.view(&followed, now, caught_up.is_ok());
-        let (snapshots, settings) = (self.snapshots.clone(), self.settings.clone());
+        let (snapshots, settings) = (self.snapshots.clone(), self.settings);
         // Writing and packing large expositions takes a while, and health must be answered meanwhile.
         let written = tokio::task::spawn_blocking(move || {
             followed.aggregate.advance(now);

@@ -34,7 +34,7 @@ where
                 "a task ended by itself and is started again"
             ),
             Err(error) => {
-                tracing::error!(task = name, %error, ?pause, "a task failed and is started again")
+                tracing::error!(task = name, %error, ?pause, "a task failed and is started again");
             }
         }
         tokio::select! {

@@ -116,7 +116,8 @@ pub(super) fn users(encoder: &mut Encoder, selection: &Selection<'_>) {
 
 /// What is counted per repository.
 pub(super) fn repos(encoder: &mut Encoder, selection: &Selection<'_>) {
-    let open: [(Family, fn(&RepoRow<'_>) -> Option<u64>); 2] = [
+    type Read = fn(&RepoRow<'_>) -> Option<u64>;
+    let open: [(Family, Read); 2] = [
         (repo::PULLS_OPEN, |row| row.pulls_open()),
         (repo::ISSUES_OPEN, |row| row.issues_open()),
     ];

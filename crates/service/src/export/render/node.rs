@@ -155,7 +155,8 @@ fn quota(encoder: &mut Encoder, view: &NodeView) {
             resources.push((found, labels));
         }
     }
-    let numbers: [(Family, fn(&quota::ResourceReport) -> Option<u64>); 3] = [
+    type Read = fn(&quota::ResourceReport) -> Option<u64>;
+    let numbers: [(Family, Read); 3] = [
         (node::QUOTA_LIMIT, |found| found.limit),
         (node::QUOTA_REMAINING, |found| found.remaining),
         (node::QUOTA_RESERVED, |found| found.reserve),
