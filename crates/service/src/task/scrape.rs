@@ -7,6 +7,7 @@ mod facts;
 mod fetch;
 mod plan;
 mod probe;
+mod refusals;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
@@ -30,6 +31,7 @@ use tokio::task::JoinSet;
 use self::fetch::{Trouble, Visit};
 use self::plan::{Probed, Step};
 pub use self::probe::ProbeError;
+use self::refusals::Refusals;
 use crate::config;
 
 /// With all of history wanted, tracking starts here: before every commit that people made.
@@ -45,8 +47,7 @@ pub struct Scrape {
     pub(crate) lane: Lane,
     pub(crate) settings: config::Scrape,
     pub(crate) pages: Pages,
-    /// What GitHub refused for good, and when. A restart forgets it and asks once more.
-    pub(crate) refused: Mutex<HashMap<(RepoId, Stream), Timestamp>>,
+    pub(crate) refused: Mutex<Refusals>,
 }
 
 /// How far a cycle is.
@@ -98,7 +99,7 @@ pub struct Cycle {
     pub report: CycleReport,
     /// What ended the cycle before any repository was looked at.
     pub failure: Option<ProbeError>,
-    /// What could not be read, for people: `repository: stream: why`, at most [`MOST_TOLD`].
+    /// What could not be read, for people: `repository: stream: why`, at most 20.
     pub misses: Vec<String>,
 }
 
@@ -156,7 +157,7 @@ impl Scrape {
         let now = self.clock.now();
         let error = chain(error);
         // What was refused may have been refused for the same reason: it is asked for again soon.
-        self.refused().clear();
+        self.refused().forget_all();
         let tracked = views.values().filter(|view| view.tracked);
         let misses: Vec<Miss> = tracked
             .flat_map(|view| view.streams.iter().map(move |stream| (view.id, stream)))
@@ -212,7 +213,7 @@ impl Scrape {
                 .streams()
                 .into_iter()
                 .map(|stream| {
-                    let refused_at = self.refused().get(&(repo.id, stream)).copied();
+                    let refused_at = self.refused().settled((repo.id, stream));
                     let view = view.and_then(|view| view.stream(stream));
                     (stream, plan::step(&repo, stream, view, refused_at, now))
                 })
@@ -384,12 +385,21 @@ impl Scrape {
                             .misses
                             .extend(miss(stream, GapReason::Partial, error));
                     }
+                    self.refused().forget((visit.repo.id, stream));
                     parts.push(part);
                 }
                 Err(Trouble::Missed(reason, error)) => {
                     visited.misses.extend(miss(stream, reason, error));
                 }
-                Err(Trouble::Unavailable(reason)) => visited.unavailable.push((stream, reason)),
+                Err(Trouble::Refused(reason, error)) => {
+                    let known = visit.is_unavailable(stream);
+                    let of = (visit.repo.id, stream);
+                    if self.refused().refuse(of, known, now) {
+                        visited.unavailable.push((stream, error));
+                    } else {
+                        visited.misses.extend(miss(stream, reason, error));
+                    }
+                }
                 Err(Trouble::Store(error)) => {
                     return Err(Arc::into_inner(error)
                         .expect("one stream alone reports an error of the store"));
@@ -400,7 +410,6 @@ impl Scrape {
             self.record(visit.tally, visit.repo.id, parts).await?;
         }
         for (stream, reason) in &visited.unavailable {
-            self.refused().insert((visit.repo.id, *stream), now);
             tracing::warn!(org = self.org, repo = visit.repo.name, %stream, reason, "cannot be read and will be tried again in a day");
             self.store
                 .unavailable(
@@ -428,7 +437,7 @@ impl Scrape {
         Ok(())
     }
 
-    fn refused(&self) -> MutexGuard<'_, HashMap<(RepoId, Stream), Timestamp>> {
+    fn refused(&self) -> MutexGuard<'_, Refusals> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
