@@ -42,8 +42,8 @@ pub(super) struct Visit<'a> {
 /// Why a stream could not be read.
 #[derive(Debug, Clone)]
 pub(super) enum Trouble {
-    /// GitHub refuses it for good.
-    Unavailable(String),
+    /// GitHub refuses it; for good, if it goes on doing so.
+    Refused(GapReason, String),
     /// It did not work this time.
     Missed(GapReason, String),
     /// The store did not take it.
@@ -122,6 +122,12 @@ impl Visit<'_> {
     fn start_of(&self, stream: Stream) -> Timestamp {
         self.stream(stream)
             .map_or(self.start, |view| view.coverage.start())
+    }
+
+    /// Whether the store knows already that a stream cannot be read.
+    pub(super) fn is_unavailable(&self, stream: Stream) -> bool {
+        self.stream(stream)
+            .is_some_and(|view| view.unavailable.is_some())
     }
 
     /// Up to where a stream has been read whole.
@@ -218,9 +224,10 @@ impl Visit<'_> {
     fn trouble(&self, error: &github::Error) -> Trouble {
         let text = chain(error);
         let young = self.probed_at.duration_since(self.repo.created_at) < YOUNG;
-        let refused = error.is_forbidden() && !error.is_locked_out();
-        if refused || error.is_gone() && !young {
-            Trouble::Unavailable(text)
+        if error.is_forbidden() && !error.is_locked_out() {
+            Trouble::Refused(GapReason::Forbidden, text)
+        } else if error.is_gone() && !young {
+            Trouble::Refused(GapReason::ScrapeError, text)
         } else if error.is_partial() {
             Trouble::Missed(GapReason::Partial, text)
         } else {
