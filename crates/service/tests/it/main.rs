@@ -5,5 +5,6 @@ mod demo;
 mod doctor;
 mod floors;
 mod from_git;
+mod kill;
 mod process;
 mod simulator;
