@@ -6,5 +6,6 @@ mod doctor;
 mod floors;
 mod from_git;
 mod kill;
+mod metrics;
 mod process;
 mod simulator;
