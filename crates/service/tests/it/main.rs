@@ -1,11 +1,18 @@
 //! The integration tests of the house, in one binary.
 
 mod cli;
+mod cost;
 mod demo;
 mod doctor;
 mod floors;
 mod from_git;
 mod kill;
 mod metrics;
+mod outage;
 mod process;
+mod rotation;
 mod simulator;
+mod stage;
+mod truth;
+mod truth_changes;
+mod truth_metrics;
