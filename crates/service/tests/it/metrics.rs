@@ -2,6 +2,7 @@
 
 mod budget;
 mod moment;
+mod node;
 mod outside;
 mod serving;
 mod strict;
