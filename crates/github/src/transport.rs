@@ -190,16 +190,18 @@ pub(crate) async fn call(
     let whole = async {
         let response = transport.clone().oneshot(request).await?;
         let (parts, body) = response.into_parts();
-        let body = gather(body, bounds.body).await?;
+        let (body, end) = gather(body, bounds.body).await;
         let answered = Answered {
             status: parts.status,
             headers: parts.headers,
             body,
         };
-        if is_cut_short(&answered) {
-            Err(TransportError::new(Fault::Broken))
-        } else {
-            Ok(answered)
+        match end {
+            // However little of a refusal has arrived: what it says must be heeded.
+            _ if is_refusal(&answered) => Ok(answered),
+            Ok(()) if is_cut_short(&answered) => Err(TransportError::new(Fault::Broken)),
+            Ok(()) => Ok(answered),
+            Err(error) => Err(error),
         }
     };
     match tokio::time::timeout(bounds.time, whole).await {
@@ -208,17 +210,32 @@ pub(crate) async fn call(
     }
 }
 
-async fn gather(mut body: Body, most: usize) -> Result<Bytes, TransportError> {
+/// What arrived of a body, and how that ended.
+async fn gather(mut body: Body, most: usize) -> (Bytes, Result<(), TransportError>) {
     let mut gathered = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            if gathered.len() + data.len() > most {
-                return Err(TransportError::new(Fault::TooLarge));
+        match frame.map(|frame| frame.into_data()) {
+            Ok(Ok(data)) if gathered.len() + data.len() > most => {
+                return (gathered.freeze(), Err(TransportError::new(Fault::TooLarge)));
             }
-            gathered.extend_from_slice(&data);
+            Ok(Ok(data)) => gathered.extend_from_slice(&data),
+            Ok(Err(_trailers)) => {}
+            Err(error) => return (gathered.freeze(), Err(error)),
         }
     }
-    Ok(gathered.freeze())
+    (gathered.freeze(), Ok(()))
+}
+
+/// Whether status, headers and as much of the body as there is tell of a limit.
+fn is_refusal(answered: &Answered) -> bool {
+    let header = |name: &str| answered.headers.get(name)?.to_str().ok();
+    let body = String::from_utf8_lossy(&answered.body);
+    quota::refusal::classify(
+        answered.status.as_u16(),
+        &quota::Observation::read(header),
+        &body,
+    )
+    .is_some()
 }
 
 /// Whether the body is shorter than announced, or a successful JSON answer that does not parse: a proxy between here and

@@ -71,6 +71,26 @@ async fn a_secondary_limit_in_any_form_closes_the_credential_until_it_is_over() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_that_breaks_off_is_heeded_as_far_as_it_came() {
+    for (retry_after, keep) in [(true, 0), (true, 40), (false, 160)] {
+        let lab = Lab::new();
+        let client = lab.with_token();
+        let limit = Action::SecondaryLimit {
+            seconds: 60,
+            retry_after,
+            status: RefusalStatus::Forbidden,
+            claims_exhaustion: false,
+        };
+        lab.strikes(Rule::always(limit).times(1));
+        lab.strikes(Rule::always(Action::Truncate { keep: Some(keep) }).times(1));
+        let begun = Instant::now();
+        read(&client).await;
+        assert!(begun.elapsed().as_secs() >= 60);
+        lab.assert_nothing_sent_into_a_block();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_spent_quota_is_waited_for_and_not_asked_again() {
     let mut config = SimConfig::default();
     config.rules.limits.primary.user = 30;
