@@ -1,9 +1,11 @@
 //! The integration tests of the house, in one binary.
 
+mod bad_input;
 mod cli;
 mod cost;
 mod demo;
 mod doctor;
+mod faults;
 mod floors;
 mod from_git;
 mod kill;
