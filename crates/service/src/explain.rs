@@ -10,7 +10,7 @@ use crate::task::scrape::ProbeError;
 pub(crate) fn probe(org: &str, api_url: &str, error: ProbeError) -> Trouble {
     match error {
         ProbeError::NoOwner(_) => Trouble::usage(format!("GitHub shows no organisation or user `{org}` to this credential"))
-            .remedy("check the name; for private organisations the token needs access, an App has to be installed there"),
+            .remedy("check the name, and that the token may read it or the App is installed there"),
         ProbeError::InPart { .. } => {
             Trouble::new(error.to_string()).remedy("try again later; `tidegate doctor` looks at the permissions")
         }
@@ -32,9 +32,10 @@ pub(crate) fn github(org: &str, api_url: &str, error: Error) -> Trouble {
         ))
         .remedy("set the clock (for example by NTP) and start again")
     } else if error.is_unauthorized() {
-        Trouble::usage(format!("GitHub does not accept the token for `{org}`")).remedy(
-            "it is wrong, expired or revoked: set a valid one in GITHUB_TOKEN or github.token_file",
-        )
+        Trouble::usage(format!(
+            "GitHub does not accept the token for `{org}` (wrong, expired or revoked)"
+        ))
+        .remedy("set a valid one in GITHUB_TOKEN or github.token_file")
     } else if error.is_bad_token() {
         Trouble::usage(format!(
             "the token for `{org}` has characters that no token has"
@@ -44,7 +45,7 @@ pub(crate) fn github(org: &str, api_url: &str, error: Error) -> Trouble {
         Trouble::usage(format!(
             "GitHub does not accept the App's private key for `{org}`"
         ))
-        .remedy("check that app_id and private_key_file belong to the same App")
+        .remedy("check that github.app_id and github.private_key_file belong to the same App")
     } else if error.is_not_installed() {
         Trouble::usage(format!("the App is not installed in `{org}`"))
             .remedy("install it there, or check the name and installation_id")
@@ -61,7 +62,7 @@ pub(crate) fn github(org: &str, api_url: &str, error: Error) -> Trouble {
         Trouble::usage(format!(
             "GitHub shows no organisation or user `{org}` to this credential"
         ))
-        .remedy("check the name")
+        .remedy("check the name, and that the token may read it or the App is installed there")
     } else if error.is_rate_limit() {
         Trouble::new(format!("GitHub keeps limiting the requests for `{org}`"))
             .remedy("try again later; `tidegate doctor` shows what is left")
@@ -100,6 +101,7 @@ fn coarse(span: SignedDuration) -> String {
     if seconds < 120 {
         format!("{seconds} s")
     } else {
-        format!("{} minutes", seconds / 60)
+        // GitHub's date is cut to seconds.
+        format!("{} minutes", (seconds + 30) / 60)
     }
 }

@@ -3,10 +3,11 @@
 //! Decides nothing about GitHub and opens no connection: what is wrong with a key or a state file shows here, what is
 //! wrong with a token shows at the first request.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backends::sqlite::Sqlite;
+use backends::sqlite::{Problem, Sqlite};
 use github::{
     AnswerStore, ApiUrl, AppKey, Client, Clock, Governor, Installation, StoredAnswer, Transport,
 };
@@ -16,8 +17,8 @@ use ledger::port::state::KeptAnswer;
 use ledger::user_label::{HmacKey, UserLabels};
 use secrecy::SecretString;
 
-use crate::Trouble;
 use crate::config::{Config, Credential, Organisation, UserLabel};
+use crate::{Blame, Trouble};
 
 /// An organisation and the client that reads it.
 #[derive(Clone)]
@@ -26,9 +27,68 @@ pub(crate) struct Connected {
     pub(crate) client: Client,
 }
 
-/// Opens the state file to work on it.
-pub(crate) fn open_state(config: &Config) -> Result<Sqlite, Trouble> {
-    Sqlite::open(&config.state.path).map_err(unusable_state)
+/// The state file, and whether this process has made it.
+pub(crate) struct StateFile {
+    path: PathBuf,
+    is_new: bool,
+    /// Holds the lock, so that nobody else works on the file while this process may take it away again.
+    store: Sqlite,
+}
+
+impl StateFile {
+    /// Opens the state file to work on it.
+    pub(crate) fn open(config: &Config) -> Result<StateFile, Trouble> {
+        let path = &config.state.path;
+        let is_new = !path.exists();
+        let store = Sqlite::open(path).map_err(|error| match error.problem() {
+            Problem::Missing => Trouble::new(format!(
+                "cannot make the state {}: its directory does not exist",
+                path.display()
+            ))
+            .remedy("make it, or name another file with --state")
+            .because(error),
+            _ => unusable_state(error),
+        })?;
+        Ok(StateFile {
+            path: path.canonicalize().unwrap_or_else(|_gone| path.clone()),
+            is_new,
+            store,
+        })
+    }
+
+    /// The store in it.
+    pub(crate) fn store(&self) -> Sqlite {
+        self.store.clone()
+    }
+
+    /// Takes the file away again if this process has made it and was configured wrong: there is nothing in it, and the
+    /// next start, with other settings, may want another one.
+    pub(crate) fn leave_behind_if_right(self, failure: &anyhow::Error) {
+        let trouble = failure.downcast_ref::<Trouble>();
+        if !self.is_new || trouble.is_none_or(|trouble| trouble.blame() != Blame::Usage) {
+            return;
+        }
+        // The lock goes last: until then no other node begins here.
+        for end in ["-wal", "-shm", "", ".lock"] {
+            let mut name = self.path.clone().into_os_string();
+            name.push(end);
+            if let Err(error) = std::fs::remove_file(&name)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::debug!(%error, ?name, "cannot take the new state file away");
+            }
+        }
+    }
+}
+
+/// Opens the state file to look at it.
+pub(crate) fn look_at_state(path: &Path) -> Result<Sqlite, Trouble> {
+    Sqlite::read_only(path).map_err(|error| match error.problem() {
+        Problem::Missing => Trouble::new(format!("there is no state {}", path.display()))
+            .remedy("start a node or a scrape first, or name the file with --state")
+            .because(error),
+        _ => unusable_state(error),
+    })
 }
 
 /// Says what is wrong with a state file.

@@ -14,7 +14,7 @@ use super::{Invocation, Outcome};
 use crate::config::{Flag, LogLevel, Purpose};
 use crate::node::{Node, Outside};
 use crate::task::scrape::{Cycle, Progress, Scrape};
-use crate::wire::{self, Plan};
+use crate::wire::{self, Plan, StateFile};
 use crate::{explain, signal, telemetry};
 
 /// Measure one organisation once, with progress and a summary; fails when something could not be read
@@ -41,12 +41,14 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     }
     telemetry::install(&config.log, invocation.environment.has("NO_COLOR"))?;
     let plan = Plan::of(&config)?;
+    let transport = wire::transport(&plan.api_url)?;
+    let leave = signal::leave_on_signal().context("cannot listen to signals")?;
+    let state = StateFile::open(&config)?;
     let outside = Outside {
         clock: Clock::real(),
-        store: wire::open_state(&config)?,
-        transport: wire::transport(&plan.api_url)?,
+        store: state.store(),
+        transport,
     };
-    let leave = signal::leave_on_signal().context("cannot listen to signals")?;
     let api_url = config.github.api_url.clone();
     let node = Node::build(config, plan, outside).await?;
     let scrape = Arc::clone(
@@ -73,7 +75,11 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
             .line("interrupted; what was read is kept, and the next scrape goes on from there")?;
         return Ok(Outcome::Incomplete);
     };
-    summary(&invocation, &scrape, cycle, &api_url)
+    let ended = summary(&invocation, &scrape, cycle, &api_url);
+    if let Err(failure) = &ended {
+        state.leave_behind_if_right(failure);
+    }
+    ended
 }
 
 /// A bar on a terminal, a line now and then otherwise. Ends when the scrape does.

@@ -1,6 +1,5 @@
 //! `tidegate status`: what is known, and how old it is. Only looks; works beside a node and without one.
 
-use backends::sqlite::Sqlite;
 use jiff::Timestamp;
 use ledger::event::Stream;
 use ledger::port::activity::{Activity as _, OrgView, RepoView};
@@ -27,7 +26,7 @@ struct Line {
 pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow::Result<Outcome> {
     let config = invocation.configuration(Purpose::Read)?.config;
     telemetry::install(&config.log, invocation.environment.has("NO_COLOR"))?;
-    let store = Sqlite::read_only(&config.state.path).map_err(wire::unusable_state)?;
+    let store = wire::look_at_state(&config.state.path)?;
     let now = quota::clock::wall();
     let mut lines = Vec::new();
     for org in store.orgs().await? {

@@ -1,5 +1,6 @@
 //! The integration tests of the house, in one binary.
 
+mod bad_input;
 mod cli;
 mod cost;
 mod demo;

@@ -3,6 +3,7 @@
 
 pub(crate) mod exposition;
 pub(crate) mod github;
+pub(crate) mod stranger;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
