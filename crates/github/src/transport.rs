@@ -214,14 +214,18 @@ pub(crate) async fn call(
 async fn gather(mut body: Body, most: usize) -> (Bytes, Result<(), TransportError>) {
     let mut gathered = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        match frame.map(|frame| frame.into_data()) {
-            Ok(Ok(data)) if gathered.len() + data.len() > most => {
-                return (gathered.freeze(), Err(TransportError::new(Fault::TooLarge)));
-            }
-            Ok(Ok(data)) => gathered.extend_from_slice(&data),
-            Ok(Err(_trailers)) => {}
+        let frame = match frame {
+            Ok(frame) => frame,
             Err(error) => return (gathered.freeze(), Err(error)),
+        };
+        // Trailers say nothing that is read here.
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if gathered.len() + data.len() > most {
+            return (gathered.freeze(), Err(TransportError::new(Fault::TooLarge)));
         }
+        gathered.extend_from_slice(&data);
     }
     (gathered.freeze(), Ok(()))
 }

@@ -1,4 +1,5 @@
 //! The integration tests of the house, in one binary.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod bad_input;
 mod cli;
@@ -13,6 +14,7 @@ mod metrics;
 mod outage;
 mod process;
 mod rotation;
+mod secrets;
 mod simulator;
 mod stage;
 mod truth;
