@@ -107,7 +107,7 @@ async fn ten_repositories_in_which_everything_happens_at_once_cost_no_more_than_
     assert_eq!(busy.len(), 10);
     let mut hour = (0, 0);
     for _ in 0..12 {
-        // 60 commits, 15 touched pull requests and 40 comments in each of the ten, every five minutes.
+        // 60 commits, 15 touched pull requests, 40 comments and an issue in each of the ten, every five minutes.
         stage.script(|world| {
             for repo in &busy {
                 let who = world
@@ -128,6 +128,7 @@ async fn ten_repositories_in_which_everything_happens_at_once_cost_no_more_than_
                 for n in 0..40 {
                     world.comment(*repo, numbers[n % numbers.len()], who, "Hm.");
                 }
+                world.open_issue(*repo, who, "And this");
             }
         });
         stage.minutes(3).await;
@@ -152,4 +153,28 @@ async fn ten_repositories_in_which_everything_happens_at_once_cost_no_more_than_
     println!("hour: {} requests, {} points", hour.0, hour.1);
     assert!(hour.0 <= 1_000 && hour.1 <= 1_000, "{hour:?}");
     stage.assert_true().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_repositories_that_live_sixty_times_as_fast_stay_within_the_bounds() {
+    let mut stage = Stage::generated(large(60.0)).await.without_memory();
+    stage.cycle().await;
+    stage.spent();
+    for _ in 0..4 {
+        stage.minutes(5).await;
+        let cycles = stage.cycle().await;
+        Stage::whole(&cycles);
+        let spent = stage.spent();
+        let (requests, points, rest) = figures(&spent);
+        println!(
+            "fast cycle: {requests} requests ({rest} REST), {points} points, {} changed, {} events",
+            cycles[0].report.changed, cycles[0].report.recorded.inserted
+        );
+        assert!(
+            requests <= 65,
+            "{requests} requests: {:#?}",
+            spent.by_endpoint
+        );
+        assert!(points <= 60, "{points} points: {:#?}", spent.by_endpoint);
+    }
 }

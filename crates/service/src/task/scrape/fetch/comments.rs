@@ -6,13 +6,17 @@ use github::rest::comments::IssueComment;
 use github::rest::review_comments::ReviewComment;
 use github::rest::{comments, review_comments};
 use github::{Request, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::event::{Event, Stream};
 use serde::de::DeserializeOwned;
 
 use super::super::facts;
 use super::super::plan::Step;
-use super::{OVERLAP, Trouble, Visit, before};
+use super::{Trouble, Visit, before};
+
+/// How far a list is read beyond what was read before. Less than for items: their time is what the last reading saw, this
+/// one is a frontier, which allows for lag already. A page is taken whole anyhow, and another one is a request.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(3);
 
 /// What one list of comments gave.
 #[derive(Debug, Default)]
