@@ -1,6 +1,7 @@
 //! Processes of the real binary, as a shell would start them: in a folder of their own, with no variable of the test's
 //! own process, and gone when the test is. What they answer is read over a plain socket.
 
+pub(crate) mod between;
 pub(crate) mod exposition;
 pub(crate) mod github;
 pub(crate) mod stranger;
