@@ -1,4 +1,5 @@
 //! The integration tests of the house, in one binary.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod bad_input;
 mod cli;
