@@ -9,11 +9,12 @@ use crate::task::scrape::ProbeError;
 /// Why an organisation could not be read, with the remedy.
 pub(crate) fn probe(org: &str, api_url: &str, error: ProbeError) -> Trouble {
     match error {
-        ProbeError::NoOwner(_) => Trouble::usage(format!("GitHub shows no organisation or user `{org}` to this credential"))
-            .remedy("check the name, and that the token may read it or the App is installed there"),
-        ProbeError::InPart { .. } => {
-            Trouble::new(error.to_string()).remedy("try again later; `tidegate doctor` looks at the permissions")
-        }
+        ProbeError::NoOwner(_) => Trouble::usage(format!(
+            "GitHub shows no organisation or user `{org}` to this credential"
+        ))
+        .remedy("check the name, and that the token may read it or the App is installed there"),
+        ProbeError::InPart { .. } => Trouble::new(error.to_string())
+            .remedy("try again later; `tidegate doctor` looks at the permissions"),
         ProbeError::GitHub(error) => github(org, api_url, error),
     }
 }

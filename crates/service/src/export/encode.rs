@@ -73,23 +73,30 @@ pub(super) struct Encoder {
     /// How much of the text stands in OpenMetrics already.
     copied: usize,
     samples: u64,
+    /// The last time of creation, as written: all of a stream of a repository have the same.
+    since: (Timestamp, Vec<u8>),
 }
 
-/// The beginning of a family's lines: its name and what its kind adds.
-#[derive(Clone, Copy)]
+/// The beginnings of a family's lines, up to the labels.
 pub(super) struct Start {
     name: &'static str,
-    suffix: &'static str,
+    /// `name_total` or so, for a sample without labels.
+    plain: String,
+    /// The same with an opening brace.
+    sample: String,
+    /// `name_created{`.
+    created: String,
 }
 
 impl Encoder {
-    /// Room for that many bytes of text to begin with.
+    /// Room for that many bytes of text, and of OpenMetrics twice as many, to begin with.
     pub(super) fn new(expected: usize) -> Encoder {
         Encoder {
             text: Vec::with_capacity(expected),
-            open_metrics: Vec::with_capacity(expected),
+            open_metrics: Vec::with_capacity(expected * 2),
             copied: 0,
             samples: 0,
+            since: (Timestamp::UNIX_EPOCH, b"0.0\n".to_vec()),
         }
     }
 
@@ -118,26 +125,45 @@ impl Encoder {
             write_all(out, &["# UNIT ", name, " ", unit, "\n"]);
         }
         self.copied = self.text.len();
-        Start { name, suffix }
+        Start {
+            name,
+            plain: format!("{name}{suffix}"),
+            sample: format!("{name}{suffix}{{"),
+            created: format!("{name}_created{{"),
+        }
     }
 
     /// A sample that is a whole number. `more` are labels of its own, each with a comma before it.
-    pub(super) fn whole(&mut self, start: Start, labels: &str, more: &str, value: u64) {
-        self.start(start, labels, more);
-        digits(&mut self.text, value);
-        self.text.push(b'\n');
+    pub(super) fn whole(&mut self, start: &Start, labels: &str, more: &str, value: u64) {
+        self.samples += 1;
+        let out = &mut self.text;
+        // Braces, digits and the end of the line.
+        let mut tail = [0_u8; 24];
+        let tail = whole_tail(&mut tail, value);
+        if labels.is_empty() {
+            out.extend_from_slice(start.plain.as_bytes());
+            out.extend_from_slice(&tail[1..]);
+            return;
+        }
+        out.reserve(start.sample.len() + labels.len() + more.len() + tail.len());
+        out.extend_from_slice(start.sample.as_bytes());
+        out.extend_from_slice(labels.as_bytes());
+        if !more.is_empty() {
+            out.extend_from_slice(more.as_bytes());
+        }
+        out.extend_from_slice(tail);
     }
 
     /// A sample that is any number.
-    pub(super) fn number(&mut self, start: Start, labels: &str, value: f64) {
-        self.start(start, labels, "");
+    pub(super) fn number(&mut self, start: &Start, labels: &str, value: f64) {
+        self.start(start, labels);
         float(&mut self.text, value);
         self.text.push(b'\n');
     }
 
     /// A sample that is a moment, in seconds since 1970.
-    pub(super) fn moment(&mut self, start: Start, labels: &str, at: Timestamp) {
-        self.start(start, labels, "");
+    pub(super) fn moment(&mut self, start: &Start, labels: &str, at: Timestamp) {
+        self.start(start, labels);
         moment(&mut self.text, at);
         self.text.push(b'\n');
     }
@@ -145,25 +171,31 @@ impl Encoder {
     /// When a counter or histogram began to count; only OpenMetrics has a place for it.
     pub(super) fn created(
         &mut self,
-        start: Start,
+        start: &Start,
         labels: &str,
         more: &str,
         since: Option<Timestamp>,
     ) {
-        if let Some(since) = since {
-            self.copy();
-            let out = &mut self.open_metrics;
-            line_start(out, start.name, "_created", labels, more);
-            // Tracking can begin before 1970; a time stamp cannot.
-            moment(out, since.max(Timestamp::UNIX_EPOCH));
-            out.push(b'\n');
+        let Some(since) = since else { return };
+        self.copy();
+        // Tracking can begin before 1970; a time stamp cannot.
+        let since = since.max(Timestamp::UNIX_EPOCH);
+        if self.since.0 != since {
+            let written = &mut self.since.1;
+            written.clear();
+            moment(written, since);
+            written.push(b'\n');
+            self.since.0 = since;
         }
+        let out = &mut self.open_metrics;
+        write_all(out, &[&start.created, labels, more, "} "]);
+        out.extend_from_slice(&self.since.1);
     }
 
     /// A histogram: its buckets with their exemplars, its count and its sum.
     pub(super) fn histogram(
         &mut self,
-        start: Start,
+        start: &Start,
         labels: &str,
         histogram: &Histogram,
         since: Option<Timestamp>,
@@ -175,11 +207,10 @@ impl Encoder {
                 Some(bound) => {
                     // OpenMetrics wants bounds as floats.
                     digits(out, bound);
-                    write_all(out, &[".0"]);
+                    write_all(out, &[".0\"} "]);
                 }
-                None => write_all(out, &["+Inf"]),
+                None => write_all(out, &["+Inf\"} "]),
             }
-            write_all(out, &["\"} "]);
             digits(out, count);
             if let Some(exemplar) = exemplar {
                 self.copy();
@@ -192,14 +223,15 @@ impl Encoder {
                 moment(out, exemplar.at);
             }
             self.text.push(b'\n');
+            self.samples += 1;
         }
         let out = &mut self.text;
-        for (suffix, value) in [("_count", histogram.count()), ("_sum", histogram.sum())] {
-            line_start(out, start.name, suffix, labels, "");
+        for (suffix, value) in [("_count{", histogram.count()), ("_sum{", histogram.sum())] {
+            write_all(out, &[start.name, suffix, labels, "} "]);
             digits(out, value);
             out.push(b'\n');
         }
-        self.samples += histogram.buckets().count() as u64 + 2;
+        self.samples += 2;
         self.created(start, labels, "", since);
     }
 
@@ -212,9 +244,6 @@ impl Encoder {
     pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
         self.copy();
         self.open_metrics.extend_from_slice(b"# EOF\n");
-        // They are kept until the next ones come.
-        self.text.shrink_to_fit();
-        self.open_metrics.shrink_to_fit();
         (self.text, self.open_metrics)
     }
 
@@ -224,18 +253,33 @@ impl Encoder {
         self.copied = self.text.len();
     }
 
-    fn start(&mut self, start: Start, labels: &str, more: &str) {
+    fn start(&mut self, start: &Start, labels: &str) {
         self.samples += 1;
-        line_start(&mut self.text, start.name, start.suffix, labels, more);
+        let out = &mut self.text;
+        if labels.is_empty() {
+            write_all(out, &[&start.plain, " "]);
+        } else {
+            write_all(out, &[&start.sample, labels, "} "]);
+        }
     }
 }
 
-fn line_start(out: &mut Vec<u8>, name: &str, suffix: &str, labels: &str, more: &str) {
-    if labels.is_empty() {
-        write_all(out, &[name, suffix, " "]);
-    } else {
-        write_all(out, &[name, suffix, "{", labels, more, "} "]);
+/// `} `, the number and the end of the line.
+fn whole_tail(tail: &mut [u8; 24], mut value: u64) -> &[u8] {
+    let mut at = tail.len() - 1;
+    tail[at] = b'\n';
+    loop {
+        at -= 1;
+        tail[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
     }
+    at -= 2;
+    tail[at] = b'}';
+    tail[at + 1] = b' ';
+    &tail[at..]
 }
 
 fn write_all<const N: usize>(out: &mut Vec<u8>, parts: &[&str; N]) {
@@ -343,6 +387,11 @@ mod tests {
     fn whole_numbers_are_written_whole() {
         for value in [0, 9, 10, 99, 100, u64::MAX] {
             assert_eq!(written(|out| digits(out, value)), value.to_string());
+            let mut tail = [0; 24];
+            assert_eq!(
+                whole_tail(&mut tail, value),
+                format!("}} {value}\n").as_bytes()
+            );
         }
     }
 

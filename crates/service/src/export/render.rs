@@ -34,7 +34,7 @@ pub struct Exposition {
 pub fn render(aggregate: &Aggregate, view: &NodeView, settings: &Settings) -> Exposition {
     let selection = Selection::of(aggregate, settings.max_series);
     // Too little costs a copy now and then, too much costs nothing: memory that is not written to is not used.
-    let mut encoder = Encoder::new(selection.expected_bytes() + 64 * 1024);
+    let mut encoder = Encoder::new(selection.expected_bytes() + 16 * 1024);
     activity::users(&mut encoder, &selection);
     activity::repos(&mut encoder, &selection);
     node::organisations(&mut encoder, view);

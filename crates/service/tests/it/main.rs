@@ -15,6 +15,7 @@ mod outage;
 mod process;
 mod rotation;
 mod secrets;
+mod signals;
 mod simulator;
 mod stage;
 mod truth;

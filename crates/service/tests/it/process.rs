@@ -9,7 +9,7 @@ pub(crate) mod stranger;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -322,9 +322,4 @@ pub(crate) fn get(address: &str, path: &str) -> String {
 #[track_caller]
 pub(crate) fn get_json(address: &str, path: &str) -> serde_json::Value {
     serde_json::from_str(&get(address, path)).expect("the answer is JSON")
-}
-
-/// Whether a file of this name is in the folder.
-pub(crate) fn exists(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
 }

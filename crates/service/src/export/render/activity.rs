@@ -70,14 +70,14 @@ pub(super) fn users(encoder: &mut Encoder, selection: &Selection<'_>) {
         let start = encoder.family(*family);
         for (row, labels) in selection.rows() {
             if let Some(value) = read(row) {
-                encoder.whole(start, labels, "", value);
+                encoder.whole(&start, labels, "", value);
             }
         }
     }
     let start = encoder.family(user::LAST_EVENT);
     for (row, labels) in selection.rows() {
         if let Some(at) = row.last_event() {
-            encoder.moment(start, labels, at);
+            encoder.moment(&start, labels, at);
         }
     }
     for (family, stream, read) in COUNTERS {
@@ -85,8 +85,8 @@ pub(super) fn users(encoder: &mut Encoder, selection: &Selection<'_>) {
         for (row, labels) in selection.rows() {
             let value = read(row.counters());
             if value > 0 {
-                encoder.whole(start, labels, "", value);
-                encoder.created(start, labels, "", row.created(*stream));
+                encoder.whole(&start, labels, "", value);
+                encoder.created(&start, labels, "", row.created(*stream));
             }
         }
     }
@@ -96,8 +96,8 @@ pub(super) fn users(encoder: &mut Encoder, selection: &Selection<'_>) {
         for (state, label) in &states {
             let value = row.counters().reviews(*state);
             if value > 0 {
-                encoder.whole(start, labels, label, value);
-                encoder.created(start, labels, label, row.created(Stream::Pulls));
+                encoder.whole(&start, labels, label, value);
+                encoder.created(&start, labels, label, row.created(Stream::Pulls));
             }
         }
     }
@@ -107,8 +107,8 @@ pub(super) fn users(encoder: &mut Encoder, selection: &Selection<'_>) {
         for (on, label) in &kinds {
             let value = row.counters().comments(*on);
             if value > 0 {
-                encoder.whole(start, labels, label, value);
-                encoder.created(start, labels, label, row.created(stream_of(*on)));
+                encoder.whole(&start, labels, label, value);
+                encoder.created(&start, labels, label, row.created(stream_of(*on)));
             }
         }
     }
@@ -125,7 +125,7 @@ pub(super) fn repos(encoder: &mut Encoder, selection: &Selection<'_>) {
         let start = encoder.family(family);
         for (row, labels) in selection.repos() {
             if let Some(value) = read(row) {
-                encoder.whole(start, labels, "", value);
+                encoder.whole(&start, labels, "", value);
             }
         }
     }
@@ -133,7 +133,7 @@ pub(super) fn repos(encoder: &mut Encoder, selection: &Selection<'_>) {
         let start = encoder.family(*family);
         for (row, labels) in selection.repos() {
             if let Some(found) = row.histograms() {
-                encoder.histogram(start, labels, read(found), row.created(Stream::Pulls));
+                encoder.histogram(&start, labels, read(found), row.created(Stream::Pulls));
             }
         }
     }

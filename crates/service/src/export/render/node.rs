@@ -21,35 +21,35 @@ pub(super) fn organisations(encoder: &mut Encoder, view: &NodeView) {
             .last
             .as_ref()
             .is_some_and(|last| matches!(last.result, CycleResult::Success | CycleResult::Partial));
-        encoder.whole(start, labels, "", u64::from(up));
+        encoder.whole(&start, labels, "", u64::from(up));
     }
     let start = encoder.family(node::LEADER);
-    encoder.whole(start, "", "", 1);
+    encoder.whole(&start, "", "", 1);
     let start = encoder.family(node::SCRAPE_RUNS);
     for (org, labels) in &orgs {
         for (result, count) in CycleResult::ALL.into_iter().zip(org.cycles) {
             let result = format!(",result=\"{}\"", result.as_str());
-            encoder.whole(start, labels, &result, count);
+            encoder.whole(&start, labels, &result, count);
         }
     }
     let start = encoder.family(node::SCRAPE_DURATION);
     for (org, labels) in &orgs {
         if let Some(last) = &org.last {
             let took = last.finished.duration_since(last.started).as_secs_f64();
-            encoder.number(start, labels, took.max(0.0));
+            encoder.number(&start, labels, took.max(0.0));
         }
     }
     let start = encoder.family(node::LAST_RUN);
     let ends = view.orgs.iter().filter_map(|org| org.last.as_ref());
     if let Some(finished) = ends.map(|last| last.finished).max() {
-        encoder.moment(start, "", finished);
+        encoder.moment(&start, "", finished);
     }
     streams(encoder, view);
     writes(encoder, view);
     let start = encoder.family(node::DEPENDENCY);
     for dependency in &view.dependencies {
         let labels = labels(&[("dependency", dependency.name)]);
-        encoder.whole(start, &labels, "", u64::from(dependency.up));
+        encoder.whole(&start, &labels, "", u64::from(dependency.up));
     }
 }
 
@@ -65,22 +65,22 @@ fn streams(encoder: &mut Encoder, view: &NodeView) {
         .collect();
     let start = encoder.family(node::COVERAGE);
     for (state, labels) in &streams {
-        encoder.number(start, labels, state.ratio);
+        encoder.number(&start, labels, state.ratio);
     }
     let start = encoder.family(node::GAPS);
     for (state, labels) in &streams {
         for (reason, count) in &state.gaps {
             let reason = format!(",reason=\"{}\"", reason.as_str());
-            encoder.whole(start, labels, &reason, *count);
+            encoder.whole(&start, labels, &reason, *count);
         }
     }
     let start = encoder.family(node::OLDEST_GAP);
     for (state, labels) in &streams {
-        encoder.number(start, labels, state.oldest_gap_seconds);
+        encoder.number(&start, labels, state.oldest_gap_seconds);
     }
     let start = encoder.family(node::DATA_AGE);
     for (state, labels) in &streams {
-        encoder.number(start, labels, state.age_seconds);
+        encoder.number(&start, labels, state.age_seconds);
     }
 }
 
@@ -107,7 +107,7 @@ fn writes(encoder: &mut Encoder, view: &NodeView) {
         ("outside", outside),
     ] {
         let labels = labels(&[("source", "scrape"), ("result", result)]);
-        encoder.whole(start, &labels, "", count);
+        encoder.whole(&start, &labels, "", count);
     }
 }
 
@@ -127,7 +127,7 @@ pub(super) fn github(encoder: &mut Encoder, view: &NodeView) {
         *sent.entry(labels).or_default() += count;
     }
     for (labels, count) in sent {
-        encoder.whole(start, &labels, "", count);
+        encoder.whole(&start, &labels, "", count);
     }
     let start = encoder.family(node::AVOIDED);
     let mut avoided: BTreeMap<&str, u64> = BTreeMap::new();
@@ -136,11 +136,11 @@ pub(super) fn github(encoder: &mut Encoder, view: &NodeView) {
     }
     for (org, count) in avoided {
         let labels = labels(&[("org", org), ("mode", "not_modified")]);
-        encoder.whole(start, &labels, "", count);
+        encoder.whole(&start, &labels, "", count);
     }
     let drift = view.github.iter().map(|stats| stats.etag_drift).sum();
     let start = encoder.family(node::ETAG_DRIFT);
-    encoder.whole(start, "", "", drift);
+    encoder.whole(&start, "", "", drift);
     quota(encoder, view);
 }
 
@@ -165,20 +165,20 @@ fn quota(encoder: &mut Encoder, view: &NodeView) {
         let start = encoder.family(family);
         for (found, labels) in &resources {
             if let Some(value) = read(found) {
-                encoder.whole(start, labels, "", value);
+                encoder.whole(&start, labels, "", value);
             }
         }
     }
     let start = encoder.family(node::QUOTA_RESET);
     for (found, labels) in &resources {
         if let Some(reset) = found.reset {
-            encoder.moment(start, labels, reset);
+            encoder.moment(&start, labels, reset);
         }
     }
     let start = encoder.family(node::SECONDARY_HITS);
     for credential in &view.quota {
         let labels = labels(&[("credential", &credential.credential)]);
-        encoder.whole(start, &labels, "", credential.quota.secondary_hits);
+        encoder.whole(&start, &labels, "", credential.quota.secondary_hits);
     }
     let start = encoder.family(node::WAIT);
     for credential in &view.quota {
@@ -186,7 +186,7 @@ fn quota(encoder: &mut Encoder, view: &NodeView) {
             let mut labels = labels(&[("credential", &credential.credential)]);
             push_label(&mut labels, "lane", wait.lane.as_str());
             push_label(&mut labels, "reason", wait.reason.as_str());
-            encoder.number(start, &labels, wait.time.as_secs_f64());
+            encoder.number(&start, &labels, wait.time.as_secs_f64());
         }
     }
 }
@@ -195,24 +195,24 @@ fn quota(encoder: &mut Encoder, view: &NodeView) {
 pub(in crate::export) fn build(encoder: &mut Encoder) {
     let start = encoder.family(node::BUILD);
     let labels = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
-    encoder.whole(start, &labels, "", 1);
+    encoder.whole(&start, &labels, "", 1);
 }
 
 /// The snapshot and the process.
 pub(super) fn own(encoder: &mut Encoder, view: &NodeView, left_out: u64) {
     build(encoder);
     let start = encoder.family(node::LEFT_OUT);
-    encoder.whole(start, "", "", left_out);
+    encoder.whole(&start, "", "", left_out);
     let start = encoder.family(node::SNAPSHOT);
-    encoder.moment(start, "", view.now);
+    encoder.moment(&start, "", view.now);
     let start = encoder.family(node::START);
-    encoder.moment(start, "", view.started);
+    encoder.moment(&start, "", view.started);
     if let Some(found) = process::look() {
         let start = encoder.family(node::CPU);
-        encoder.number(start, "", found.cpu_seconds);
+        encoder.number(&start, "", found.cpu_seconds);
         let start = encoder.family(node::RESIDENT);
-        encoder.whole(start, "", "", found.resident_bytes);
+        encoder.whole(&start, "", "", found.resident_bytes);
         let start = encoder.family(node::OPEN_FDS);
-        encoder.whole(start, "", "", found.open_fds);
+        encoder.whole(&start, "", "", found.open_fds);
     }
 }

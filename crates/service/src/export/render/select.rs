@@ -95,11 +95,11 @@ impl<'a> Selection<'a> {
             .map(|shown| (&shown.row, &self.labels[shown.labels.clone()]))
     }
 
-    /// About how much will be written: a dozen lines a user and forty a repository, each with 48 bytes beside its labels.
+    /// About how much will be written: sixteen lines a user and forty a repository, each with 48 bytes beside its labels.
     pub(super) fn expected_bytes(&self) -> usize {
         let per_row = self.rows.len() + self.repos.len();
         let labels = self.labels.len() / per_row.max(1);
-        (self.rows.len() * 12 + self.repos.len() * 40) * (48 + labels)
+        (self.rows.len() * 16 + self.repos.len() * 40) * (48 + labels)
     }
 }
 

@@ -45,12 +45,7 @@ impl Between {
 }
 
 /// Passes one request and its answer; then both connections end.
-fn pass(
-    mut client: TcpStream,
-    target: &str,
-    change: &Change,
-    seen: &Mutex<Vec<u8>>,
-) -> Option<()> {
+fn pass(mut client: TcpStream, target: &str, change: &Change, seen: &Mutex<Vec<u8>>) -> Option<()> {
     client
         .set_read_timeout(Some(Duration::from_secs(60)))
         .ok()?;
@@ -78,7 +73,12 @@ fn pass(
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let answer_head = change(String::from_utf8_lossy(&answer[..end]).into_owned());
     let mut seen = seen.lock().expect("nobody panics with it");
-    for part in [request.as_bytes(), &body, answer_head.as_bytes(), &answer[end..]] {
+    for part in [
+        request.as_bytes(),
+        &body,
+        answer_head.as_bytes(),
+        &answer[end..],
+    ] {
         seen.extend_from_slice(part);
     }
     drop(seen);

@@ -96,7 +96,7 @@ impl Play {
             .pulls
             .values()
             .filter(|pull| !pull.is_open() && pull.merged.is_none())
-            .map(|pull| pull.number())
+            .map(github_sim::world::Pull::number)
             .collect();
         let issues: Vec<u64> = now.issues.keys().copied().collect();
         let comments: Vec<u64> = now.comments.keys().copied().collect();

@@ -1,0 +1,255 @@
+//! How long `/metrics` takes to write and to serve, beside the `prometheus-client` crate with the same samples in the
+//! same run.
+//!
+//! Ours reads the aggregate and writes both formats, once a refresh. The peer writes from numbers that are in place
+//! already, into memory that is there already; both formats are two passes of it, and one is what it does for each
+//! scrape. The peak of memory is measured in a process of its own, by the kernel.
+
+mod peer;
+#[path = "../shared/report.rs"]
+mod report;
+mod world;
+
+use std::alloc::System;
+use std::hint::black_box;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use service::export::{Settings, Snapshots, render};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::time::Instant;
+
+use self::peer::Peer;
+use self::report::{Bar, judged, keep};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const SIZES: [usize; 3] = [12_000, 60_000, 500_000];
+
+const ROOMY: Settings = Settings {
+    max_series: u64::MAX,
+};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, who, size] = arguments.as_slice()
+        && flag == "--peak"
+    {
+        let size = size.parse().expect("a size");
+        println!("{}", peak(who, size));
+        return;
+    }
+    println!("/metrics, in milliseconds (median, one thread), allocations and memory\n");
+    println!(
+        "{:>9}  {:<48} {:>10} {:>12} {:>10} {:>10}",
+        "samples", "", "ms", "allocations", "peak MiB", "body MiB"
+    );
+    let figures: Vec<Value> = SIZES.into_iter().map(compare).collect();
+    println!();
+    let at = |size: usize, what: &str| {
+        let place = SIZES
+            .iter()
+            .position(|it| *it == size)
+            .expect("it is measured");
+        figures[place][what].as_f64().expect("a number")
+    };
+    let mut bars = vec![judged(
+        "60,000 samples, both formats",
+        at(60_000, "ours_both_ms"),
+        "ms",
+        Bar::AtMost(20.0),
+    )];
+    for size in SIZES {
+        for (what, key) in [("both formats", "ratio_both"), ("a scrape", "ratio_scrape")] {
+            bars.push(judged(
+                &format!("{size} samples, {what}: prometheus-client by ours"),
+                at(size, key),
+                "times",
+                Bar::AtLeast(10.0),
+            ));
+        }
+    }
+    keep("metrics", &json!({ "sizes": figures, "bars": bars }));
+}
+
+/// Milliseconds and allocations of the median round.
+struct Cost {
+    ms: f64,
+    allocations: usize,
+}
+
+/// Runs every writer in turn, so that all see the same machine, and gives the median of each.
+fn in_turn<const N: usize>(rounds: usize, mut writers: [&mut dyn FnMut(); N]) -> [Cost; N] {
+    let mut took: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+    let mut allocations = [0; N];
+    for _ in 0..rounds {
+        for (place, write) in writers.iter_mut().enumerate() {
+            let region = Region::new(ALLOCATOR);
+            let begun = Instant::now();
+            write();
+            took[place].push(begun.elapsed().as_secs_f64() * 1_000.0);
+            let change = region.change();
+            allocations[place] = change.allocations + change.reallocations;
+        }
+    }
+    let mut costs = took.into_iter().map(median).zip(allocations);
+    std::array::from_fn(|_| {
+        let (ms, allocations) = costs.next().expect("one a writer");
+        Cost { ms, allocations }
+    })
+}
+
+fn compare(size: usize) -> Value {
+    let (aggregate, view) = world::of(size);
+    let peer = Peer::like(&aggregate);
+    let first = render(&aggregate, &view, &ROOMY);
+    let (samples, ours_bytes) = (first.samples, first.text.len() + first.open_metrics.len());
+    let snapshots = Snapshots::new(view.now);
+    let scrape = HeaderMap::from_iter([(
+        ACCEPT,
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0"),
+    )]);
+    snapshots.publish(first);
+    let (mut text, mut open_metrics) = (String::new(), String::new());
+    let rounds = (3_000_000 / size).clamp(9, 51);
+    let [ours_both, peer_both] = in_turn(
+        rounds,
+        [
+            &mut || drop(black_box(render(&aggregate, &view, &ROOMY))),
+            &mut || {
+                peer.text(&mut text);
+                peer.open_metrics(&mut open_metrics);
+            },
+        ],
+    );
+    let peer_bytes = text.len() + open_metrics.len();
+    let [serve, peer_serve] = in_turn(
+        rounds,
+        [
+            &mut || drop(black_box(snapshots.answer(&scrape))),
+            &mut || peer.open_metrics(&mut open_metrics),
+        ],
+    );
+    let overlapped = overlapped(&snapshots, &scrape, &|| {
+        snapshots.publish(render(&aggregate, &view, &ROOMY));
+    });
+    let (ours_peak, peer_peak) = (peak_of("ours", size), peak_of("peer", size));
+    let mib = |bytes: f64| format!("{:.1}", bytes / f64::from(1 << 20));
+    let none = String::new;
+    for (what, cost, peak, body) in [
+        (
+            "ours: both formats",
+            &ours_both,
+            mib(ours_peak as f64),
+            mib(ours_bytes as f64),
+        ),
+        (
+            "prometheus-client: both formats",
+            &peer_both,
+            mib(peer_peak as f64),
+            mib(peer_bytes as f64),
+        ),
+        ("ours: a scrape (OpenMetrics)", &serve, none(), none()),
+        (
+            "ours: the same while refreshes go on, 99 of 100",
+            &overlapped,
+            none(),
+            none(),
+        ),
+        (
+            "prometheus-client: a scrape (OpenMetrics)",
+            &peer_serve,
+            none(),
+            none(),
+        ),
+    ] {
+        let Cost { ms, allocations } = cost;
+        println!("{samples:>9}  {what:<48} {ms:>10.4} {allocations:>12} {peak:>10} {body:>10}");
+    }
+    println!();
+    json!({
+        "samples": samples, "rounds": rounds,
+        "ours_both_ms": ours_both.ms, "peer_both_ms": peer_both.ms,
+        "ratio_both": peer_both.ms / ours_both.ms,
+        "ours_scrape_ms": serve.ms, "ours_scrape_overlapped_p99_ms": overlapped.ms, "peer_scrape_ms": peer_serve.ms, "ratio_scrape": peer_serve.ms / serve.ms,
+        "ours_allocations": ours_both.allocations, "peer_allocations": peer_both.allocations,
+        "ours_peak_bytes": ours_peak, "peer_peak_bytes": peer_peak,
+        "ours_body_bytes": ours_bytes, "peer_body_bytes": peer_bytes,
+    })
+}
+
+/// A thousand scrapes while another thread does nothing but refresh: the one that 99 of 100 are no slower than.
+fn overlapped(snapshots: &Snapshots, scrape: &HeaderMap, refresh: &(dyn Fn() + Sync)) -> Cost {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                refresh();
+            }
+        });
+        let mut took: Vec<f64> = (0..1_000)
+            .map(|_| {
+                std::thread::sleep(Duration::from_micros(200));
+                let begun = Instant::now();
+                drop(black_box(snapshots.answer(scrape)));
+                begun.elapsed().as_secs_f64() * 1_000.0
+            })
+            .collect();
+        over.store(true, Ordering::Relaxed);
+        took.sort_by(f64::total_cmp);
+        Cost {
+            ms: took[took.len() * 99 / 100],
+            allocations: 0,
+        }
+    })
+}
+
+fn median(mut took: Vec<f64>) -> f64 {
+    took.sort_by(f64::total_cmp);
+    took[took.len() / 2]
+}
+
+/// By how many bytes the resident memory of a fresh process grows while it writes for the first time.
+fn peak_of(who: &str, size: usize) -> u64 {
+    let program = std::env::current_exe().expect("this program has a path");
+    let output = Command::new(program)
+        .args(["--peak", who, &size.to_string()])
+        .output()
+        .expect("this program can be run again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().expect("it prints a number")
+}
+
+fn peak(who: &str, size: usize) -> u64 {
+    let (aggregate, view) = world::of(size);
+    let write: Box<dyn Fn() -> usize> = if who == "peer" {
+        let peer = Peer::like(&aggregate);
+        Box::new(move || {
+            let (mut text, mut open_metrics) = (String::new(), String::new());
+            peer.text(&mut text);
+            peer.open_metrics(&mut open_metrics);
+            black_box(text).len() + black_box(open_metrics).len()
+        })
+    } else {
+        Box::new(move || black_box(render(&aggregate, &view, &ROOMY)).text.len())
+    };
+    // The kernel forgets the peak so far.
+    std::fs::write("/proc/self/clear_refs", "5").expect("Linux has it");
+    let before = resident("VmRSS:");
+    black_box(write());
+    resident("VmHWM:").saturating_sub(before)
+}
+
+fn resident(field: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse::<u64>().ok())
+        .expect("a number")
+        * 1024
+}
