@@ -327,7 +327,7 @@ async fn troubles_that_stay_for_a_cycle_leave_exact_gaps_that_heal() {
 
 #[tokio::test(start_paused = true)]
 async fn random_troubles_cost_nothing_in_the_end() {
-    for seed in 1500..2000 {
+    for seed in 0..20 {
         let (world, play) = Play::world();
         let told = if seed % 2 == 0 {
             acme()

