@@ -80,7 +80,8 @@ fn main() {
 /// Milliseconds and allocations of the median round.
 struct Cost {
     ms: f64,
-    allocations: usize,
+    /// None where they were not counted.
+    allocations: Option<usize>,
 }
 
 /// Runs every writer in turn, so that all see the same machine, and gives the median of each.
@@ -100,7 +101,10 @@ fn in_turn<const N: usize>(rounds: usize, mut writers: [&mut dyn FnMut(); N]) ->
     let mut costs = took.into_iter().map(median).zip(allocations);
     std::array::from_fn(|_| {
         let (ms, allocations) = costs.next().expect("one a writer");
-        Cost { ms, allocations }
+        Cost {
+            ms,
+            allocations: Some(allocations),
+        }
     })
 }
 
@@ -169,6 +173,7 @@ fn compare(size: usize) -> Value {
         ),
     ] {
         let Cost { ms, allocations } = cost;
+        let allocations = allocations.map_or_else(none, |count| count.to_string());
         println!("{samples:>9}  {what:<48} {ms:>10.4} {allocations:>12} {peak:>10} {body:>10}");
     }
     println!();
@@ -204,7 +209,7 @@ fn overlapped(snapshots: &Snapshots, scrape: &HeaderMap, refresh: &(dyn Fn() + S
         took.sort_by(f64::total_cmp);
         Cost {
             ms: took[took.len() * 99 / 100],
-            allocations: 0,
+            allocations: None,
         }
     })
 }
