@@ -358,7 +358,7 @@ async fn random_troubles_cost_nothing_in_the_end() {
                 // A 200 that was cut short tells nobody of a limit; of a 403 enough has arrived.
                 if random.random_bool(0.5) {
                     Action::Truncate {
-                        keep: Some(random.random_range(90..300)),
+                        keep: Some(random.random_range(160..300)),
                     }
                 } else {
                     Action::GraphqlRateLimited {
