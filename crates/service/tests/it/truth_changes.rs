@@ -444,6 +444,8 @@ async fn things_that_move_while_a_long_list_is_read_are_not_claimed_before_they_
             world.comment(play.repo, issue, play.bob, "Hm.");
         }
         let mut stage = Stage::of(world, Told::to_measure(&["acme"])).await;
+        // All of that is old enough to be claimed.
+        stage.minutes(10).await;
         let mut random = random(seed);
         let sim = stage.sim.clone();
         // Somebody comments on old issues all the while.

@@ -1,19 +1,22 @@
 //! Pull requests with their reviews and closes, and issues with their closes: lists, the one touched last first.
 
+use std::collections::HashMap;
+
 use github::graphql::{
     Connection, ISSUE_TIMELINE, ISSUES, Issue, IssueTimeline, Issues, PULL_REVIEWS, PULL_TIMELINE,
     PULLS, Pull, PullReviews, PullTimeline, Pulls,
 };
 use jiff::Timestamp;
+use ledger::coverage::GapReason;
 use ledger::event::Stream;
 use ledger::fingerprint::Fingerprint;
-use ledger::port::activity::Proof;
+use ledger::port::activity::{LAG, Proof};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::super::facts;
 use super::super::plan::Step;
-use super::{Listed, Trouble, Visit};
+use super::{Listed, Trouble, Visit, before};
 
 /// What one page of a list of items says of its repository.
 struct Page<I> {
@@ -28,6 +31,19 @@ struct Items<I> {
     unreadable: u64,
     proof: Proof,
 }
+
+/// One way through a list.
+struct Pass<I> {
+    items: Vec<I>,
+    pages: u64,
+    unreadable: u64,
+    /// When its first page was answered.
+    date: Timestamp,
+    proof: Proof,
+}
+
+/// A list of which more than a page moves while it is read is read again, so many times at most.
+const MOST_PASSES: u32 = 6;
 
 impl Visit<'_> {
     /// Pull requests, until one that was touched before the last whole reading.
@@ -124,6 +140,7 @@ impl Visit<'_> {
         })
     }
 
+    /// Reads a list until one way through it has needed a single page, which shows one moment, or has brought nothing new.
     async fn items<A: DeserializeOwned, I>(
         &self,
         stream: Stream,
@@ -132,8 +149,47 @@ impl Visit<'_> {
         open: impl Fn(A) -> Option<Page<I>>,
         touched: impl Fn(&I) -> (u64, Timestamp),
     ) -> Result<Items<I>, Trouble> {
-        let until = self.read_until(stream, step);
-        let mut list: Option<Items<I>> = None;
+        let mut until = self.read_until(stream, step);
+        let mut read: HashMap<u64, I> = HashMap::new();
+        let mut unreadable = 0;
+        for _ in 0..MOST_PASSES {
+            let pass = self
+                .pass(stream, document, step, until, &open, &touched)
+                .await?;
+            unreadable += pass.unreadable;
+            let mut news = false;
+            for item in pass.items {
+                let (number, at) = touched(&item);
+                let known = read.insert(number, item);
+                news |= known.is_none_or(|known| touched(&known).1 != at);
+            }
+            if pass.pages == 1 || !news {
+                let mut items: Vec<I> = read.into_values().collect();
+                items.sort_by_key(|item| touched(item).0);
+                return Ok(Items {
+                    items,
+                    unreadable,
+                    proof: pass.proof,
+                });
+            }
+            // What was touched while later pages were read has moved to the front, where nobody looked any more.
+            until = until.max(before(pass.date, LAG));
+        }
+        let error = format!("the list moved faster than it could be read, {MOST_PASSES} times");
+        Err(Trouble::Missed(GapReason::Partial, error))
+    }
+
+    /// Reads a list once, from its front until an item that was touched before `until`.
+    async fn pass<A: DeserializeOwned, I>(
+        &self,
+        stream: Stream,
+        document: &'static str,
+        step: Step,
+        until: Timestamp,
+        open: impl Fn(A) -> Option<Page<I>>,
+        touched: impl Fn(&I) -> (u64, Timestamp),
+    ) -> Result<Pass<I>, Trouble> {
+        let mut pass: Option<Pass<I>> = None;
         let mut after: Option<String> = None;
         loop {
             let variables =
@@ -142,17 +198,20 @@ impl Visit<'_> {
             let date = self.date(answer.date);
             let page = open(answer.data).ok_or_else(|| self.not_there())?;
             self.same_repo(page.repository)?;
-            let list = list.get_or_insert_with(|| {
+            let pass = pass.get_or_insert_with(|| {
                 let newest = page.items.nodes.first().map(&touched);
                 let fingerprint = Fingerprint::items(newest, page.items.total_count, date);
                 let proof = self.proof(stream, date, fingerprint, Some(page.open), step);
-                Items {
+                Pass {
                     items: Vec::new(),
+                    pages: 0,
                     unreadable: 0,
+                    date,
                     proof,
                 }
             });
-            list.unreadable += page.items.unreadable;
+            pass.pages += 1;
+            pass.unreadable += page.items.unreadable;
             let read_before = page
                 .items
                 .nodes
@@ -163,12 +222,12 @@ impl Visit<'_> {
                 .next()
                 .filter(|_| !read_before)
                 .map(str::to_owned);
-            list.items.extend(page.items.nodes);
+            pass.items.extend(page.items.nodes);
             if after.is_none() {
                 break;
             }
         }
-        Ok(list.expect("there was a first page"))
+        Ok(pass.expect("there was a first page"))
     }
 
     /// All of a list inside an item: the part that came with the item, and what lies after it.
