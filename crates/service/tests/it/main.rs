@@ -13,6 +13,7 @@ mod kill;
 mod metrics;
 mod outage;
 mod process;
+mod prometheus;
 mod rotation;
 mod secrets;
 mod signals;
