@@ -122,7 +122,7 @@ pub struct Cycle {
     pub finished: Timestamp,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// `ok`, `partial`, `failed`: the word that `tidegate_scrape_runs_total` has.
+    /// `success`, `partial`, `failure`: the word that `tidegate_scrape_runs_total` has.
     pub result: String,
     /// Repositories that are measured.
     pub repositories: u64,

@@ -7,7 +7,7 @@ use github_sim::{Sim, SimClock, serve};
 use jiff::SignedDuration;
 
 use super::{Invocation, Outcome, world::World};
-use crate::{config::parse_span, http, telemetry};
+use crate::{config::parse_span, http, signal, telemetry};
 
 /// Beside the node's own port, so that both run on one machine without a word.
 const LISTEN: SocketAddr =
@@ -51,10 +51,12 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     config.rules.limits.primary.window =
         SignedDuration::try_from(arguments.window).context("the window is too long")?;
     let listener = http::bind(address)?;
-    let sim = arguments
-        .world
-        .make(config, SimClock::real(), &invocation)
-        .await?;
+    let leave = signal::leave_on_signal().context("cannot listen to signals")?;
+    let made = arguments.world.make(config, SimClock::real(), &invocation);
+    let sim = tokio::select! {
+        () = leave.cancelled() => return Ok(Outcome::Done),
+        sim = made => sim?,
+    };
     let bound = listener
         .local_addr()
         .context("cannot tell the address of the listener")?;
@@ -62,26 +64,10 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     tell(&sim, bound, &arguments, &invocation)?;
     let listener =
         tokio::net::TcpListener::from_std(listener).context("cannot use the listener")?;
-    serve::serve(sim, listener, interrupted())
+    serve::serve(sim, listener, leave.cancelled_owned())
         .await
         .context("the simulator stopped")?;
     Ok(Outcome::Done)
-}
-
-/// Ready when the user (or whatever started us) asks for the end.
-async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-    }
 }
 
 /// How to use it.
