@@ -42,6 +42,7 @@ prometheus --config.file "$work/prometheus.yml" --storage.tsdb.path "$work/data"
     2>"$work/prometheus.log" &
 children+=($!)
 prometheus=$(caught 'msg="Listening on".* address=([0-9.:]+)' "$work/prometheus.log")
+caught '(ready to receive web requests)' "$work/prometheus.log" >"$work/ready"
 echo "demo at http://$node, simulated GitHub at http://$sim, Prometheus at http://$prometheus, for $duration"
 
 python3 - "$node" "$sim" "$prometheus" "$seconds" "$work/prometheus.log" <<'PYTHON'
@@ -84,6 +85,8 @@ def truth():
     return sums
 
 
+while not query("up"):
+    time.sleep(0.1)
 began = time.monotonic()
 failures, told = {}, 0.0
 while (left := seconds - (time.monotonic() - began)) > 0:

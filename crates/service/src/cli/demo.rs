@@ -93,7 +93,8 @@ fn configuration(
 ) -> anyhow::Result<config::Config> {
     let flag = |key, values: Vec<String>| Flag {
         key,
-        flag: "demo".to_owned(),
+        // The one that a user can have typed is the only one that can be refused.
+        flag: "--interval".to_owned(),
         values,
     };
     let one = |key, value: &str| flag(key, vec![value.to_owned()]);

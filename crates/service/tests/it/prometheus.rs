@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::process::{Place, Running, get_json, until};
+use crate::process::{Place, Running, ask, get_json, until};
 
 /// A real Prometheus that reads one address every second.
 struct Prometheus {
@@ -45,6 +45,10 @@ impl Prometheus {
                 .find(|line| line.contains("msg=\"Listening on\""))?;
             let address = line.split("address=").nth(1)?.split(' ').next()?;
             Some(address.to_owned())
+        });
+        until("it is ready", 30, || {
+            let answer = ask(&address, "GET /-/ready")?;
+            (answer.status == 200).then_some(())
         });
         Prometheus { process, address }
     }
