@@ -7,11 +7,11 @@ use backends::sqlite::Sqlite;
 use github::Clock;
 use github_sim::{SimClock, serve};
 
-use super::{Invocation, Outcome, world::World};
+use super::{GlobalFlags, Invocation, Outcome, world::World};
 use crate::config::{self, Environment, Flag, Purpose};
 use crate::node::{Node, Outside};
 use crate::wire::{self, Plan};
-use crate::{http, signal, telemetry};
+use crate::{Trouble, http, signal, telemetry};
 
 /// Fast enough to watch: an active repository has a commit every few seconds.
 const SPEED: f64 = 240.0;
@@ -27,6 +27,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow::Result<Outcome> {
+    refuse_what_is_not_the_demos(&invocation.flags)?;
     let mut log = invocation.flags.log();
     if invocation.flags.verbose == 0 {
         // The demo's own lines say what there is to see.
@@ -73,11 +74,29 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     Ok(Outcome::Done)
 }
 
+/// The demo measures the GitHub that it brings, and keeps everything in memory. A flag about another one would be ignored.
+fn refuse_what_is_not_the_demos(flags: &GlobalFlags) -> Result<(), Trouble> {
+    let given = [
+        ("--config", flags.config.is_some()),
+        ("--org", !flags.org.is_empty()),
+        ("--api-url", flags.api_url.is_some()),
+        ("--token-file", flags.token_file.is_some()),
+        ("--state", flags.state.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Trouble::usage(format!(
+            "{flag} has no meaning in a demo, which brings a GitHub of its own"
+        ))
+        .remedy("leave it away, name organisations with --orgs, or use `tidegate run`")),
+    }
+}
+
 /// The usual port, or any free one: a demo must start beside a node. A port that was asked for is taken as asked.
 fn listener(invocation: &Invocation) -> anyhow::Result<TcpListener> {
     if let Some(text) = &invocation.flags.listen {
         let address = config::parse_address(text)
-            .map_err(|reason| crate::Trouble::usage(format!("--listen: {reason}")))?;
+            .map_err(|reason| Trouble::usage(format!("--listen: {reason}")))?;
         return Ok(http::bind(address)?);
     }
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_270));

@@ -94,3 +94,25 @@ fn it_starts_beside_a_node_but_takes_no_port_that_was_asked_for_and_is_in_use() 
     );
     interrupt(demo);
 }
+
+#[test]
+fn a_flag_about_another_github_is_refused_and_not_ignored() {
+    let place = Place::new();
+    let before = place.files();
+    for flags in [
+        ["--org", "acme"],
+        ["--state", "kept.db"],
+        ["--config", "tidegate.toml"],
+        ["--token-file", "token"],
+        ["--api-url", "https://api.github.com"],
+    ] {
+        let ended = place.run(&["demo", flags[0], flags[1]], &[]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{flags:?}");
+        assert!(
+            ended.err.contains(flags[0]) && ended.err.lines().count() == 1,
+            "{}",
+            ended.err
+        );
+    }
+    assert_eq!(place.files(), before);
+}
