@@ -10,6 +10,8 @@ pub mod lane;
 
 pub mod ask;
 
+pub mod item;
+
 pub mod reserve;
 
 pub mod policy;
@@ -34,6 +36,7 @@ mod time;
 
 pub use ask::{Ask, Seen};
 pub use credential::{CredentialQuota, Report, Reservation, ResourceReport, Settings};
+pub use item::ItemId;
 pub use lane::Lane;
 pub use observation::{Observation, Resource};
 pub use pace::{Decision, Wait, WaitReason};

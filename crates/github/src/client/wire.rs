@@ -27,11 +27,13 @@ impl Inner {
             (Target::Rest(_), _) => 1,
         };
         let points = if request.is_read() { 1 } else { 5 };
-        Ask {
-            resource: request.resource(),
-            cost,
+        let ask = Ask {
             points,
-            org: request.org.clone(),
+            ..Ask::read(request.resource(), cost)
+        };
+        match &request.org {
+            Some(org) => ask.of(org.as_str()),
+            None => ask,
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) struct Queue {
     /// The round that is being served.
     round: u64,
     /// The round of each organisation's last request.
-    last: HashMap<Option<String>, u64>,
+    last: HashMap<Option<Arc<str>>, u64>,
 }
 
 impl Queue {
