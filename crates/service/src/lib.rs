@@ -14,6 +14,7 @@ pub mod task;
 pub mod export;
 pub mod health;
 pub mod http;
+pub mod quota_view;
 
 mod explain;
 mod signal;

@@ -1,0 +1,356 @@
+//! What one process knows of each credential's quota, as plain data with a stable form in JSON: what is left and for whom,
+//! when it runs out, who spends it, who waits and for what.
+//!
+//! Decides nothing about pace, and never says more of a credential than its name. A process publishes its views for the
+//! others and for `tidegate quota`; what several of them say together is put together there.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use github::gate::CredentialReport;
+use github::{Client, Governor};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// So many spenders are told one by one; what the others have spent is summed up by lane.
+const MOST_SPENDERS: usize = 60;
+
+/// What stands in the place of an endpoint where several are summed up.
+pub const OTHER: &str = "other";
+
+/// How far back "lately" goes.
+const LATELY: SignedDuration = SignedDuration::from_mins(5);
+
+/// So far apart are the counts that "lately" is reckoned from.
+const APART: SignedDuration = SignedDuration::from_secs(5);
+
+/// One credential as one process sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuotaView {
+    /// The credential's name.
+    pub credential: String,
+    /// When this was so.
+    pub at: Timestamp,
+    /// Its buckets, by name.
+    pub resources: Vec<ResourceView>,
+    /// Set while GitHub has told it to stop.
+    #[serde(default)]
+    pub closed: Option<ClosedView>,
+    /// The part of the secondary budgets that is in use, 0 to 1; less than 1 for a while after a refusal.
+    pub rate: f64,
+    /// Requests that are not answered.
+    pub in_flight: u64,
+    /// Answers that were a limit, since the process began.
+    pub refused: u64,
+    /// Of those, the secondary limits.
+    pub secondary_hits: u64,
+    /// Who spends, the one who spent most first.
+    #[serde(default)]
+    pub spent: Vec<SpentView>,
+    /// Seconds that `lately` reaches back; 0 where nothing was counted twice yet.
+    #[serde(default)]
+    pub lately_seconds: u64,
+    /// Who waits now.
+    #[serde(default)]
+    pub waiting: Vec<WaitingView>,
+    /// Waits that have ended, since the process began.
+    #[serde(default)]
+    pub waited: Vec<WaitedView>,
+    /// Requests that cost nothing or did not have to be sent, since the process began.
+    #[serde(default)]
+    pub avoided: Vec<AvoidedView>,
+}
+
+/// One bucket. Numbers are missing where GitHub states none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResourceView {
+    /// `core`, `graphql`, `search`, ...
+    pub resource: String,
+    /// Requests or points per window.
+    pub limit: Option<u64>,
+    /// Used of them by everybody who shares the credential.
+    pub used: Option<u64>,
+    /// What is left.
+    pub remaining: Option<u64>,
+    /// When the window ends, by GitHub's clock; none once it has.
+    pub reset: Option<Timestamp>,
+    /// What each lane leaves to those before it, by lane.
+    #[serde(default)]
+    pub floors: Vec<FloorView>,
+    /// What the reset will find, if all goes on as it does.
+    #[serde(default)]
+    pub forecast: Option<ForecastView>,
+}
+
+/// What a lane leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloorView {
+    /// The lane.
+    pub lane: String,
+    /// Requests or points.
+    pub leaves: u64,
+}
+
+/// What becomes of a bucket until its reset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForecastView {
+    /// Used at the reset, at most the limit.
+    pub used_at_reset: u64,
+    /// When nothing is left, where that comes before the reset; by GitHub's clock.
+    pub runs_out: Option<Timestamp>,
+}
+
+/// The credential is closed: nothing of any lane is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedView {
+    /// Until when, by GitHub's clock.
+    pub until: Timestamp,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a credential is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// A bucket is used up.
+    Primary,
+    /// A secondary limit.
+    Secondary,
+    /// An earlier run or another process was told to stop.
+    Told,
+}
+
+/// What one lane has asked of one endpoint for one organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentView {
+    /// The lane.
+    pub lane: String,
+    /// The organisation; empty where a request is for none.
+    pub org: String,
+    /// The endpoint as GitHub's documentation writes it, or `graphql` and the document's name.
+    pub endpoint: String,
+    /// Requests since the process began.
+    pub requests: u64,
+    /// Requests of the last `lately_seconds`.
+    #[serde(default)]
+    pub lately: u64,
+}
+
+/// Requests that wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingView {
+    /// The lane.
+    pub lane: String,
+    /// The bucket that is to pay.
+    pub resource: String,
+    /// How many.
+    pub requests: u64,
+    /// What the first of them waits for: `pacing`, `reserve`, `secondary`, `blocked`.
+    pub reason: String,
+    /// Until when, by GitHub's clock; none where it is for an answer.
+    pub until: Option<Timestamp>,
+}
+
+/// Waits that have ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitedView {
+    /// The lane.
+    pub lane: String,
+    /// What they were for.
+    pub reason: String,
+    /// How many requests.
+    pub requests: u64,
+    /// How long, together.
+    pub seconds: f64,
+}
+
+/// Requests that cost nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvoidedView {
+    /// The organisation.
+    pub org: String,
+    /// Why: `not_modified`, `coalesced`, `probe`.
+    pub mode: String,
+    /// How many.
+    pub requests: u64,
+}
+
+/// The view of every credential that `governor` knows, with what `clients` have spent of it, at `now` by the clock of the
+/// governor.
+pub fn of(governor: &Governor, clients: &[Client], now: Timestamp) -> Vec<QuotaView> {
+    let view = |report| {
+        let mut view = standing(report, now);
+        for client in clients {
+            if client.credential() == view.credential {
+                spending(&mut view, &client.stats());
+            }
+        }
+        view.spent = largest(std::mem::take(&mut view.spent));
+        view
+    };
+    governor.report().into_iter().map(view).collect()
+}
+
+fn standing(report: CredentialReport, now: Timestamp) -> QuotaView {
+    let CredentialReport {
+        credential,
+        quota,
+        waits,
+        waiting,
+    } = report;
+    let closed = quota.closed_until.map(|until| ClosedView {
+        until,
+        why: why(&quota, until),
+    });
+    let resources = quota.resources.into_iter().map(|found| ResourceView {
+        resource: found.resource.as_str().to_owned(),
+        limit: found.limit,
+        used: found.used,
+        remaining: found.remaining,
+        reset: found.reset,
+        floors: Vec::new(),
+        forecast: None,
+    });
+    let waiting = waiting.into_iter().map(|waiting| WaitingView {
+        lane: waiting.lane.as_str().to_owned(),
+        resource: waiting.resource.as_str().to_owned(),
+        requests: waiting.requests as u64,
+        reason: waiting.reason.as_str().to_owned(),
+        until: waiting.until,
+    });
+    let waited = waits.into_iter().map(|total| WaitedView {
+        lane: total.lane.as_str().to_owned(),
+        reason: total.reason.as_str().to_owned(),
+        requests: total.count,
+        seconds: total.time.as_secs_f64(),
+    });
+    QuotaView {
+        credential,
+        at: now,
+        resources: resources.collect(),
+        closed,
+        rate: quota.rate,
+        in_flight: quota.in_flight,
+        refused: quota.refused,
+        secondary_hits: quota.secondary_hits,
+        spent: Vec::new(),
+        lately_seconds: 0,
+        waiting: waiting.collect(),
+        waited: waited.collect(),
+        avoided: Vec::new(),
+    }
+}
+
+/// The block itself says no more than its end. A bucket that is used up explains it; a process that was never refused was
+/// told of it.
+fn why(report: &quota::Report, until: Timestamp) -> Why {
+    let is_used_up = |found: &quota::ResourceReport| {
+        found.remaining == Some(0) && found.reset.is_some_and(|reset| reset <= until)
+    };
+    if report.resources.iter().any(is_used_up) {
+        Why::Primary
+    } else if report.secondary_hits > 0 {
+        Why::Secondary
+    } else {
+        Why::Told
+    }
+}
+
+fn spending(view: &mut QuotaView, stats: &github::stats::Stats) {
+    let mut spent: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+    for (sent, count) in &stats.requests {
+        *spent
+            .entry((sent.lane.as_str(), &sent.org, sent.endpoint))
+            .or_default() += count;
+    }
+    view.spent.extend(
+        spent
+            .into_iter()
+            .map(|((lane, org, endpoint), requests)| SpentView {
+                lane: lane.to_owned(),
+                org: org.to_owned(),
+                endpoint: endpoint.to_owned(),
+                requests,
+                lately: 0,
+            }),
+    );
+    view.avoided.extend(
+        stats
+            .not_modified
+            .iter()
+            .map(|(org, requests)| AvoidedView {
+                org: org.clone(),
+                mode: "not_modified".to_owned(),
+                requests: *requests,
+            }),
+    );
+}
+
+/// The largest spenders one by one, the rest by lane.
+fn largest(mut spent: Vec<SpentView>) -> Vec<SpentView> {
+    spent.sort_by(|a, b| b.requests.cmp(&a.requests));
+    let rest = spent.split_off(spent.len().min(MOST_SPENDERS));
+    let mut by_lane: BTreeMap<String, u64> = BTreeMap::new();
+    for one in rest {
+        *by_lane.entry(one.lane).or_default() += one.requests;
+    }
+    spent.extend(by_lane.into_iter().map(|(lane, requests)| SpentView {
+        lane,
+        org: String::new(),
+        endpoint: OTHER.to_owned(),
+        requests,
+        lately: 0,
+    }));
+    spent
+}
+
+/// Remembers what was spent a few minutes ago, so that views can say what was spent lately.
+#[derive(Debug, Default)]
+pub struct Lately {
+    counts: VecDeque<(Timestamp, BTreeMap<Spender, u64>)>,
+}
+
+/// Credential, lane, organisation and endpoint.
+type Spender = (String, String, String, String);
+
+impl Lately {
+    /// Fills in what was spent lately, and takes note of what is spent by now.
+    pub fn mark(&mut self, views: &mut [QuotaView], now: Timestamp) {
+        let old = |at: Timestamp| now.duration_since(at) > LATELY || at > now;
+        while self.counts.front().is_some_and(|(at, _)| old(*at)) {
+            self.counts.pop_front();
+        }
+        let spender = |view: &QuotaView, spent: &SpentView| {
+            (
+                view.credential.clone(),
+                spent.lane.clone(),
+                spent.org.clone(),
+                spent.endpoint.clone(),
+            )
+        };
+        let due = self
+            .counts
+            .back()
+            .is_none_or(|(at, _)| now.duration_since(*at) >= APART);
+        if due {
+            let counts = views.iter().flat_map(|view| {
+                let counts = view.spent.iter();
+                counts.map(|spent| (spender(view, spent), spent.requests))
+            });
+            self.counts.push_back((now, counts.collect()));
+        }
+        let Some((since, before)) = self.counts.front() else {
+            return;
+        };
+        let seconds = now.duration_since(*since).as_secs();
+        for view in views {
+            view.lately_seconds = u64::try_from(seconds).unwrap_or(0);
+            let mut spent = std::mem::take(&mut view.spent);
+            for one in &mut spent {
+                let then = before.get(&spender(view, one)).copied().unwrap_or(0);
+                one.lately = one.requests.saturating_sub(then);
+            }
+            view.spent = spent;
+        }
+    }
+}
