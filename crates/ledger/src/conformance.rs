@@ -1,8 +1,8 @@
 //! What every store must pass, whatever it is made of.
 //!
-//! Each case is a plain async function that opens a fresh, empty store and asserts. [`crate::activity_cases!`] and
-//! [`crate::state_cases!`] name every case once, so that an adapter's tests can make a test of each with the runtime that they
-//! use, and cannot forget one:
+//! Each case is a plain async function that opens a fresh, empty store and asserts. [`crate::activity_cases!`],
+//! [`crate::state_cases!`] and [`crate::coordination_cases!`] name every case once, so that an adapter's tests can make a test
+//! of each with the runtime that they use, and cannot forget one:
 //!
 //! ```ignore
 //! macro_rules! each { ($($case:ident)*) => { $(
@@ -14,6 +14,7 @@
 //!
 //! The cases panic where a store is wrong; nothing of this runs outside of tests.
 
+mod coordination_cases;
 mod coverage;
 mod events;
 mod feed;
@@ -33,6 +34,11 @@ pub mod activity {
 /// The cases of [`crate::port::State`].
 pub mod state {
     pub use super::state_cases::*;
+}
+
+/// The cases of [`crate::port::Coordination`].
+pub mod coordination {
+    pub use super::coordination_cases::*;
 }
 
 /// Calls a macro with the name of every function in [`conformance::activity`](crate::conformance::activity).
@@ -97,6 +103,32 @@ macro_rules! state_cases {
     };
 }
 
+/// Calls a macro with the name of every function in [`conformance::coordination`](crate::conformance::coordination).
+#[macro_export]
+macro_rules! coordination_cases {
+    ($each:ident) => {
+        $each! {
+            what_is_told_is_held_for_everybody_else_as_it_was_told
+            nobody_hears_its_own_row_as_another_s
+            a_telling_takes_the_place_of_all_that_was_told_before
+            credentials_do_not_mix
+            an_exchange_is_one_step_under_concurrent_writers
+            one_who_leaves_is_gone_and_the_others_stay
+            the_beat_of_one_who_was_killed_stands_still_until_it_is_swept
+            one_whose_beat_has_moved_on_is_not_swept
+            one_who_was_swept_by_mistake_is_back_with_the_next_exchange
+
+            a_block_only_grows
+            a_block_outlives_everybody
+            what_was_learnt_comes_back_as_it_was_kept
+            what_somebody_else_has_kept_is_not_kept_over
+            of_several_who_keep_at_once_nobody_s_learning_is_lost
+        }
+    };
+}
+
+#[cfg(test)]
+mod coordination_model;
 #[cfg(test)]
 pub(crate) mod model;
 #[cfg(test)]

@@ -6,9 +6,11 @@
 //! `now` comes in; no transaction handle leaves. Times are kept to the microsecond at least.
 
 pub mod activity;
+pub mod coordination;
 pub mod state;
 
 pub use activity::Activity;
+pub use coordination::Coordination;
 pub use state::State;
 
 use std::fmt;

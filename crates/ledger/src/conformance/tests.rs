@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use super::coordination_model::Board;
 use super::model::{Answers, Model};
-use crate::port::{Activity, State};
+use crate::port::{Activity, Coordination, State};
 
 /// Runs a future that never waits for anything.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
@@ -41,13 +42,28 @@ macro_rules! state {
 }
 crate::state_cases!(state);
 
+macro_rules! coordination {
+    ($($case:ident)*) => { $(
+        #[test]
+        fn $case() {
+            run(super::coordination::$case(&|handles| {
+                let board: Arc<dyn Coordination> = Arc::new(Board::default());
+                vec![board; handles]
+            }));
+        }
+    )* };
+}
+crate::coordination_cases!(coordination);
+
 #[test]
 fn every_case_is_named_where_adapters_look_for_it() {
     let sources = [
+        include_str!("coordination_cases.rs"),
         include_str!("coverage.rs"),
         include_str!("events.rs"),
         include_str!("feed.rs"),
         include_str!("repos.rs"),
+        include_str!("state_cases.rs"),
     ];
     let written = sources
         .iter()
@@ -61,6 +77,8 @@ fn every_case_is_named_where_adapters_look_for_it() {
         ($($case:ident)*) => { [$(stringify!($case)),*] };
     }
     let mut named = crate::activity_cases!(names).to_vec();
+    named.extend(crate::state_cases!(names));
+    named.extend(crate::coordination_cases!(names));
     let mut written: Vec<&str> = written.collect();
     named.sort_unstable();
     written.sort_unstable();
