@@ -28,6 +28,8 @@ pub mod refusal;
 
 pub mod credential;
 
+pub mod desk;
+
 pub mod skew;
 
 pub mod clock;
@@ -36,6 +38,7 @@ mod time;
 
 pub use ask::{Ask, Seen};
 pub use credential::{CredentialQuota, Report, Reservation, ResourceReport, Settings};
+pub use desk::{Desk, Ticket};
 pub use item::ItemId;
 pub use lane::Lane;
 pub use observation::{Observation, Resource};
