@@ -29,6 +29,12 @@ pub struct Bucket {
     in_flight: u64,
     /// Cost of requests whose answer said nothing; the next answer that does includes them.
     unseen: u64,
+    /// What items under way may still cost.
+    held: u64,
+    /// What other processes have in flight, and what their items may still cost.
+    others: u64,
+    /// The longest that a reset was away.
+    length: Duration,
     /// Whether any answer came at all.
     answered: bool,
 }
@@ -67,7 +73,7 @@ pub enum Standing {
 }
 
 /// The numbers of a bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Level {
     /// Requests or points of a window.
     pub limit: u64,
@@ -77,6 +83,12 @@ pub struct Level {
     pub unseen: u64,
     /// On top: our own requests that are not answered.
     pub in_flight: u64,
+    /// Promised to our own items under way. Live work may take it all the same.
+    pub held: u64,
+    /// In flight and promised elsewhere, as far as other processes have told.
+    pub others: u64,
+    /// How long a window is, as far as it was seen.
+    pub length: Duration,
     /// The reset that GitHub states; none if it never did, or has passed.
     pub reset: Option<Timestamp>,
     /// When the bucket is full again beyond doubt: a second after the reset.
@@ -94,6 +106,21 @@ impl Level {
     /// What is left once everything spent is paid.
     pub fn remaining(&self) -> u64 {
         self.limit.saturating_sub(self.spent())
+    }
+
+    /// Of that, what is promised to nobody.
+    pub fn free(&self) -> u64 {
+        self.remaining()
+            .saturating_sub(self.held.saturating_add(self.others))
+    }
+
+    /// From `now` until the bucket is full again: at most a whole window.
+    pub fn horizon(&self, now: Timestamp) -> Duration {
+        match self.full_at {
+            Some(full_at) => between(now, full_at),
+            None if self.length.is_zero() => LONGEST_WINDOW,
+            None => self.length,
+        }
     }
 }
 
@@ -116,7 +143,26 @@ impl Bucket {
             },
             none => *none = Some(Window::open(&reading, now)),
         }
+        if let Some(full_at) = self.window.as_ref().and_then(Window::full_at) {
+            self.length = self.length.max(between(now, full_at));
+        }
         self.unseen = 0;
+    }
+
+    /// Takes what another process has seen of this bucket. `now` is GitHub's.
+    pub fn overhear(&mut self, limit: u64, used: u64, reset: Option<Timestamp>, now: Timestamp) {
+        let unseen = self.unseen;
+        self.observe(
+            &Observation {
+                limit: Some(limit),
+                used: Some(used),
+                reset,
+                ..Observation::default()
+            },
+            now,
+        );
+        // What our own lost answers have cost is ours to find out.
+        self.unseen = unseen;
     }
 
     /// An answer came, and another bucket paid.
@@ -134,6 +180,47 @@ impl Bucket {
         self.in_flight = self.in_flight.saturating_sub(cost);
     }
 
+    /// An item begins that may cost so much.
+    pub fn hold(&mut self, cost: u64) {
+        self.held = self.held.saturating_add(cost);
+    }
+
+    /// So much of an item is being spent, or will not be.
+    pub fn unhold(&mut self, cost: u64) {
+        self.held = self.held.saturating_sub(cost);
+    }
+
+    /// What our own requests in flight may cost.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// What items under way may still cost.
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// How long a window is, as far as it was seen; an hour before that.
+    pub fn length(&self) -> Duration {
+        if self.length.is_zero() {
+            LONGEST_WINDOW
+        } else {
+            self.length
+        }
+    }
+
+    /// Other processes have told what they have in flight and promised.
+    pub fn others_hold(&mut self, cost: u64) {
+        self.others = cost;
+    }
+
+    /// The limit, the most that was used and the stated reset of the window that `now` lies in.
+    pub fn window(&self, now: Timestamp) -> Option<(u64, u64, Timestamp)> {
+        let window = self.window.as_ref()?;
+        let full_at = window.full_at()?;
+        (full_at > now).then_some((window.limit, window.used, window.reset?))
+    }
+
     /// A request has cost something that no header told.
     pub fn spend_unseen(&mut self, cost: u64) {
         self.unseen = self.unseen.saturating_add(cost);
@@ -141,7 +228,8 @@ impl Bucket {
 
     /// What is known at `now`, which is GitHub's.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        let in_flight = self.in_flight;
+        let (in_flight, held, others, length) =
+            (self.in_flight, self.held, self.others, self.length);
         let Some(window) = &self.window else {
             return if self.answered {
                 Standing::Unlimited
@@ -160,6 +248,9 @@ impl Bucket {
                 used: 0,
                 unseen: 0,
                 in_flight,
+                held,
+                others,
+                length,
                 reset: None,
                 full_at: None,
             });
@@ -169,6 +260,9 @@ impl Bucket {
             used: window.used,
             unseen: self.unseen,
             in_flight,
+            held,
+            others,
+            length,
             reset: window.reset,
             full_at,
         })

@@ -6,6 +6,7 @@
 //! Every method takes the caller's time, and every time that it returns is the caller's, except in a [`Report`], which is
 //! for people and speaks of GitHub's.
 
+mod metered;
 mod report;
 
 use std::collections::BTreeMap;
@@ -14,16 +15,22 @@ use jiff::Timestamp;
 
 use crate::ask::{Ask, Seen};
 use crate::block::{Block, Epoch};
-use crate::bucket::{Bucket, GRACE, LONGEST_WINDOW, Level, Standing};
+use crate::bucket::{GRACE, LONGEST_WINDOW, Standing};
+use crate::demand::{Demand, Learnt};
+use crate::fleet::{Fleet, Heard, Hearing, ResourceShare, Share};
+use crate::forecast::Forecast;
+use crate::item::{ItemId, Items};
 use crate::lane::Lane;
 use crate::observation::{Observation, Resource};
 use crate::pace::{self, Decision, Known};
+use crate::policy::even::Even;
 use crate::policy::{Pacer, Policy};
 use crate::refusal::Refusal;
 use crate::reserve;
 use crate::secondary::Ledger;
 use crate::skew::Skew;
 use crate::time::after;
+use metered::Metered;
 pub use report::{Report, ResourceReport};
 
 /// What an operator chooses.
@@ -32,7 +39,7 @@ pub struct Settings {
     /// What scrapes, backfills and bulk jobs leave of each bucket to live work: requests or points per window. Never more
     /// than 40 % of a limit.
     pub reserve: u64,
-    /// How backfills and bulk jobs are paced above the reserve.
+    /// How the lanes after live are paced.
     pub policy: Policy,
 }
 
@@ -50,18 +57,15 @@ impl Default for Settings {
 pub struct CredentialQuota {
     settings: Settings,
     resources: BTreeMap<Resource, Metered>,
+    items: Items,
     ledger: Ledger,
     block: Block,
     skew: Skew,
+    fleet: Fleet,
+    /// What a bucket of which nothing is known looks like.
+    unknown: (Even, Demand),
     refused: u64,
     secondary_hits: u64,
-}
-
-/// A bucket and what the policy remembers of it.
-#[derive(Clone, Debug)]
-struct Metered {
-    bucket: Bucket,
-    pacer: Pacer,
 }
 
 /// The place of a request that was let through. Has to be given back, by [`settle`](CredentialQuota::settle) once it was
@@ -72,6 +76,8 @@ pub struct Reservation {
     lane: Lane,
     ask: Ask,
     epoch: Epoch,
+    /// The part that an item has paid.
+    prepaid: u64,
 }
 
 impl Reservation {
@@ -87,53 +93,93 @@ impl CredentialQuota {
         CredentialQuota {
             settings,
             resources: BTreeMap::new(),
+            items: Items::default(),
             ledger: Ledger::default(),
             block: Block::default(),
             skew: Skew::default(),
+            fleet: Fleet::default(),
+            unknown: (Even::default(), Demand::default()),
             refused: 0,
             secondary_hits: 0,
         }
     }
 
-    /// Whether a request may go at `now`. A plan, which holds until the next call that changes anything.
+    /// Whether a request may go at `now`, or an item begin. A plan, which holds until the next call that changes anything.
     pub fn decide(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Decision {
-        let unknown = Metered::new(self.settings.policy);
-        let metered = self.resources.get(&ask.resource).unwrap_or(&unknown);
+        let metered = self.resources.get(&ask.resource);
         let known = Known {
             closed_until: self.block.until(now),
-            standing: self.standing(&metered.bucket, now),
-            pacer: &metered.pacer,
+            standing: metered.map_or(Standing::Unknown { in_flight: 0 }, |metered| {
+                metered.standing(&self.skew, now)
+            }),
+            pacer: self.pacer(metered),
+            fleet: &self.fleet,
+            skew: &self.skew,
             ledger: &self.ledger,
-            reserve: self.settings.reserve,
+            is_prepaid: self.is_prepaid(ask),
+            untold: metered.map_or(0, |metered| metered.untold),
         };
         pace::decide(lane, ask, &known, now)
     }
 
-    /// Lets a request through: it counts as used and in flight from now on.
+    /// Lets a request through: it counts as used and in flight from now on. An item is promised what it may cost.
     pub fn reserve(&mut self, lane: Lane, ask: Ask, now: Timestamp) -> Reservation {
-        let skew = self.skew.clone();
-        let metered = self.metered(&ask.resource);
-        if lane.is_spread()
-            && ask.cost > 0
-            && let Standing::Known(level) =
-                by_local_clock(metered.bucket.standing(skew.github(now)), &skew)
-        {
-            metered.pacer.granted(&level, now);
+        let prepaid = ask
+            .item
+            .map_or(0, |item| self.items.take(item, &ask.resource, ask.cost));
+        let is_paced = lane.is_spread() && ask.cost > prepaid;
+        let skew = &self.skew;
+        let metered = metered(&mut self.resources, &ask.resource);
+        if is_paced && let Standing::Known(level) = metered.standing(skew, now) {
+            metered.even.granted(&level, now);
         }
-        metered.bucket.reserve(ask.cost);
+        metered.untold = metered.untold.saturating_add(ask.cost - prepaid);
+        metered.bucket.unhold(prepaid);
+        if ask.is_item() {
+            metered.bucket.hold(ask.cost);
+        } else {
+            metered.bucket.reserve(ask.cost);
+        }
         self.ledger.sent(lane, &ask, now);
         Reservation {
             lane,
             ask,
             epoch: self.block.epoch(),
+            prepaid,
+        }
+    }
+
+    /// Begins an item whose [`Ask::item`] was let through. Requests [`within`](Ask::within) it are paid for until they have
+    /// cost what was expected; beyond that they are asked about like any other.
+    pub fn begin(&mut self, reservation: Reservation) -> ItemId {
+        let Reservation { ask, .. } = reservation;
+        self.items.begin(ask.resource, ask.cost)
+    }
+
+    /// Ends an item and gives back what it did not spend.
+    pub fn end(&mut self, item: ItemId) {
+        if let Some((resource, left)) = self.items.end(item) {
+            metered(&mut self.resources, &resource).bucket.unhold(left);
         }
     }
 
     /// Takes what came of a request that was sent, at the moment it came. Failed ones too: their headers tell as much.
     pub fn settle(&mut self, reservation: Reservation, seen: &Seen, now: Timestamp) {
-        let Reservation { lane, ask, epoch } = reservation;
+        let Reservation {
+            lane,
+            ask,
+            epoch,
+            prepaid,
+        } = reservation;
         self.ledger.ended(lane, &ask, Some(seen.took), now);
-        self.metered(&ask.resource).bucket.release(ask.cost);
+        let cost = match &seen.refusal {
+            Some(_) => 0,
+            None => seen.charged.unwrap_or(ask.cost),
+        };
+        let metered = metered(&mut self.resources, &ask.resource);
+        metered.bucket.release(ask.cost);
+        metered.spent(lane, cost, now);
+        self.give_back(&ask, prepaid.saturating_sub(cost));
         self.take(&ask, seen, now);
         if let Some(refusal) = &seen.refusal {
             self.close_by(refusal, &seen.observation, epoch, now);
@@ -143,9 +189,29 @@ impl CredentialQuota {
     /// Gives back the place of a request that was not sent, or of which nothing will be heard. It stays in the secondary
     /// ledger, which cannot know better, until it has aged out.
     pub fn refund(&mut self, reservation: Reservation, now: Timestamp) {
-        let Reservation { lane, ask, .. } = reservation;
+        let Reservation {
+            lane, ask, prepaid, ..
+        } = reservation;
         self.ledger.ended(lane, &ask, None, now);
-        self.metered(&ask.resource).bucket.release(ask.cost);
+        let bucket = &mut metered(&mut self.resources, &ask.resource).bucket;
+        if ask.is_item() {
+            bucket.unhold(ask.cost);
+        } else {
+            bucket.release(ask.cost);
+        }
+        self.give_back(&ask, prepaid);
+    }
+
+    /// What an item has paid for a request that cost less.
+    fn give_back(&mut self, ask: &Ask, cost: u64) {
+        if let Some(item) = ask.item
+            && cost > 0
+            && self.items.give(item, &ask.resource, cost)
+        {
+            metered(&mut self.resources, &ask.resource)
+                .bucket
+                .hold(cost);
+        }
     }
 
     /// Takes headers that came outside of a reservation.
@@ -154,16 +220,170 @@ impl CredentialQuota {
             self.skew.observe(date, now);
         }
         let github = self.skew.github(now);
+        let is_alone = self.fleet.is_alone();
         let paid = observation.resource.as_ref().unwrap_or(resource);
-        self.metered(paid).bucket.observe(observation, github);
+        let skew = &self.skew;
+        let payer = metered(&mut self.resources, paid);
+        payer.bucket.observe(observation, github);
+        payer.account(github, now, is_alone);
+        if let Standing::Known(level) = payer.standing(skew, now) {
+            payer.trend.note(&level, now);
+        }
         if paid != resource {
-            self.metered(resource).bucket.answered_elsewhere();
+            metered(&mut self.resources, resource)
+                .bucket
+                .answered_elsewhere();
         }
     }
 
-    /// Closes the credential until `until`: a block that an earlier run has met, by GitHub's clock.
-    pub fn close(&mut self, until: Timestamp) {
-        self.block.close(self.skew.local(until));
+    /// Closes the credential until `until`, by GitHub's clock: a block that an earlier run or another process has met.
+    /// Afterwards the rate begins at half, as after one of our own.
+    pub fn close(&mut self, until: Timestamp, now: Timestamp) {
+        let until = self.skew.local(until);
+        let known = self.block.until(now).unwrap_or(now);
+        if until > after(known, GRACE) {
+            self.ledger.incident(until, now);
+        }
+        self.block.close(until);
+    }
+
+    /// What this process tells the others. To be called about once a second, whether or not there are others: it is also
+    /// how time passes where nothing happens.
+    pub fn share(&mut self, now: Timestamp) -> Share {
+        let github = self.skew.github(now);
+        let [rest_points, graphql_points] = self.ledger.points_sent(now);
+        let mut resources = Vec::with_capacity(self.resources.len());
+        for (resource, metered) in &mut self.resources {
+            metered.demand.pass(now);
+            metered.untold = 0;
+            let window = metered.bucket.window(github);
+            resources.push(ResourceShare {
+                resource: resource.as_str().to_owned(),
+                limit: window.map(|(limit, _, _)| limit),
+                used: window.map(|(_, used, _)| used),
+                reset: metered.window_reset(),
+                settled: metered.window.settled,
+                in_flight: metered.bucket.in_flight(),
+                held: metered.bucket.held(),
+                demanded: metered.demanded,
+            });
+        }
+        Share {
+            resources,
+            closed_until: self.block.until(now).map(|until| self.skew.github(until)),
+            rest_points,
+            graphql_points,
+            in_flight: self.ledger.in_flight(),
+            is_busy: self.ledger.is_busy(now),
+        }
+    }
+
+    /// Takes what the other processes have told.
+    pub fn hear(&mut self, hearing: &Hearing, now: Timestamp) {
+        match hearing {
+            Hearing::Others { me, heard } => {
+                self.fleet.hear(me, heard);
+                for other in heard {
+                    self.hear_one(other, now);
+                }
+                self.account_with(heard, now);
+            }
+            Hearing::Silence => self.fleet.fall_silent(),
+        }
+        let others = self.fleet.others();
+        self.ledger.hear(others);
+    }
+
+    fn hear_one(&mut self, other: &Heard, now: Timestamp) {
+        if let Some(until) = other.share.closed_until {
+            self.close(until, now);
+        }
+        let github = self.skew.github(now);
+        for told in &other.share.resources {
+            let spent = self.fleet.news(&other.member, told);
+            let metered = metered(
+                &mut self.resources,
+                &Resource::new(told.resource.clone()),
+            );
+            let lanes = [Lane::Live, Lane::Interactive, Lane::Scheduled];
+            for (lane, spent) in lanes.into_iter().zip(spent) {
+                if spent > 0 {
+                    metered.demand.spent(lane, spent, now);
+                }
+            }
+            if let (Some(limit), Some(used)) = (told.limit, told.used) {
+                metered.bucket.overhear(limit, used, told.reset, github);
+                metered.account(github, now, false);
+            }
+        }
+    }
+
+    /// Sums up by bucket what others have in flight, and finds what nobody who is known has spent.
+    fn account_with(&mut self, heard: &[Heard], now: Timestamp) {
+        let github = self.skew.github(now);
+        for (resource, metered) in &mut self.resources {
+            let (mut held, mut spent, mut is_whole) = (0_u64, 0_u64, true);
+            for other in heard {
+                let told = other.share.resources.iter();
+                for told in told.filter(|told| told.resource == resource.as_str()) {
+                    held = held.saturating_add(told.in_flight).saturating_add(told.held);
+                    spent = spent
+                        .saturating_add(told.settled)
+                        .saturating_add(told.in_flight);
+                    let has_spent = told.settled + told.in_flight > 0;
+                    is_whole &= !has_spent || metered.is_same_window(told.reset);
+                }
+            }
+            metered.bucket.others_hold(held);
+            if !heard.is_empty() {
+                metered.account_with(is_whole.then_some(spent), github, now);
+            }
+        }
+    }
+
+    /// What was learnt of every bucket, to be kept across restarts.
+    pub fn learnt(&self) -> Learnt {
+        let resources = self.resources.iter();
+        Learnt {
+            resources: resources
+                .map(|(resource, metered)| {
+                    (resource.as_str().to_owned(), metered.demand.hours())
+                })
+                .collect(),
+        }
+    }
+
+    /// Takes in what an earlier run, or another process, has learnt. May be repeated.
+    pub fn learn(&mut self, learnt: &Learnt, now: Timestamp) {
+        for (name, hours) in &learnt.resources {
+            metered(&mut self.resources, &Resource::new(name.clone()))
+                .demand
+                .merge(hours, now);
+        }
+    }
+
+    /// What is to be expected of a bucket at its reset; nothing where that is not known.
+    pub fn forecast(&self, resource: &Resource, now: Timestamp) -> Option<Forecast> {
+        let metered = self.resources.get(resource)?;
+        match metered.standing(&self.skew, now) {
+            Standing::Known(level) => metered.trend.forecast(&level, now),
+            _ => None,
+        }
+    }
+
+    /// What `lane` has to leave of a bucket at `now`; nothing where no limit is known.
+    pub fn floor(&self, lane: Lane, resource: &Resource, now: Timestamp) -> Option<u64> {
+        let metered = self.resources.get(resource)?;
+        match metered.standing(&self.skew, now) {
+            Standing::Known(level) => {
+                let pacer = self.pacer(Some(metered));
+                Some(match lane {
+                    Lane::Live => 0,
+                    _ => pacer.floor(lane, level.limit, level.horizon(now), now),
+                })
+            }
+            _ => None,
+        }
     }
 
     /// Whether a request that was let through may still be sent: nothing has closed the credential since.
@@ -195,7 +415,7 @@ impl CredentialQuota {
         }
         self.observe(&ask.resource, observation, now);
         if observation.is_silent() {
-            self.metered(&ask.resource)
+            metered(&mut self.resources, &ask.resource)
                 .bucket
                 .spend_unseen(seen.charged.unwrap_or(ask.cost));
         }
@@ -231,44 +451,39 @@ impl CredentialQuota {
         }
     }
 
-    fn standing(&self, bucket: &Bucket, now: Timestamp) -> Standing {
-        by_local_clock(bucket.standing(self.skew.github(now)), &self.skew)
+    fn pacer<'a>(&'a self, metered: Option<&'a Metered>) -> Pacer<'a> {
+        let (even, demand) = match metered {
+            Some(metered) => (&metered.even, &metered.demand),
+            None => (&self.unknown.0, &self.unknown.1),
+        };
+        Pacer {
+            policy: self.settings.policy,
+            even,
+            demand,
+            reserve: self.settings.reserve,
+            staleness: self.fleet.staleness(),
+        }
     }
 
-    fn metered(&mut self, resource: &Resource) -> &mut Metered {
-        let policy = self.settings.policy;
-        if !self.resources.contains_key(resource) {
-            self.resources
-                .insert(resource.clone(), Metered::new(policy));
-        }
-        self.resources
-            .get_mut(resource)
-            .expect("the resource was just put there")
+    fn is_prepaid(&self, ask: &Ask) -> bool {
+        ask.cost > 0
+            && ask
+                .item
+                .is_some_and(|item| self.items.left(item, &ask.resource) >= ask.cost)
     }
 }
 
-impl Metered {
-    fn new(policy: Policy) -> Metered {
-        Metered {
-            bucket: Bucket::default(),
-            pacer: Pacer::new(policy),
-        }
+/// The account of a bucket, opened where there is none.
+fn metered<'a>(
+    resources: &'a mut BTreeMap<Resource, Metered>,
+    resource: &Resource,
+) -> &'a mut Metered {
+    if !resources.contains_key(resource) {
+        resources.insert(resource.clone(), Metered::default());
     }
-}
-
-fn by_local_clock(standing: Standing, skew: &Skew) -> Standing {
-    match standing {
-        Standing::Known(level) => {
-            let [reset, full_at] =
-                [level.reset, level.full_at].map(|at| at.map(|at| skew.local(at)));
-            Standing::Known(Level {
-                reset,
-                full_at,
-                ..level
-            })
-        }
-        other => other,
-    }
+    resources
+        .get_mut(resource)
+        .expect("the resource was just put there")
 }
 
 #[cfg(test)]

@@ -14,11 +14,15 @@ pub mod item;
 
 pub mod reserve;
 
+pub mod demand;
+
 pub mod policy;
 
 pub mod bucket;
 
 pub mod secondary;
+
+pub mod fleet;
 
 pub mod block;
 
@@ -27,6 +31,8 @@ pub mod observation;
 pub mod refusal;
 
 pub mod credential;
+
+pub mod forecast;
 
 pub mod desk;
 
@@ -38,8 +44,11 @@ mod time;
 
 pub use ask::{Ask, Seen};
 pub use credential::{CredentialQuota, Report, Reservation, ResourceReport, Settings};
+pub use demand::Learnt;
 pub use desk::{Desk, Ticket};
-pub use item::ItemId;
+pub use fleet::{Heard, Hearing, ResourceShare, Share};
+pub use forecast::Forecast;
+pub use item::{ItemCost, ItemId};
 pub use lane::Lane;
 pub use observation::{Observation, Resource};
 pub use pace::{Decision, Wait, WaitReason};

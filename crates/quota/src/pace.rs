@@ -3,9 +3,10 @@
 //! Four questions, asked in this order. The first that says *wait* decides; if none does, the request goes.
 //!
 //! 1. **Is the credential closed?** After any limit answer nothing is sent until the stated time. → [`Blocked`]
-//! 2. **Is there enough?** Once the request is paid, what the lanes before it may still need has to be left.
-//!    → [`Reserve`], or [`Blocked`] for the lanes that may spend all there is
-//! 3. **Is it due?** Work without a bound of its own is spread by a policy; scrapes and all before them are not.
+//! 2. **Is there enough?** Once the request is paid, what the lanes before it may still need has to be left: the policy says
+//!    how much that is. A request of an item was paid for when the item began. → [`Reserve`], or [`Blocked`] for what may
+//!    spend all there is
+//! 3. **Is it due?** Work without a bound of its own may be spread over the window; scrapes and all before them are not.
 //!    → [`Pacing`]
 //! 4. **Is there room under the secondary limits?** → [`Secondary`]
 //!
@@ -14,21 +15,25 @@
 //! again. No answer lies beyond the reset of the bucket, or the end of the block, by more than the second that GitHub's own
 //! resets are apart.
 //!
-//! Absent on purpose: queues and turns (the gate has them), and clocks (time is an argument, and so is what it means).
+//! Absent on purpose: queues and turns ([`desk`](crate::desk) has them), and clocks (time is an argument, and so is what it
+//! means).
 //!
 //! [`Blocked`]: WaitReason::Blocked
 //! [`Reserve`]: WaitReason::Reserve
 //! [`Pacing`]: WaitReason::Pacing
 //! [`Secondary`]: WaitReason::Secondary
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::ask::Ask;
 use crate::bucket::{Level, Standing};
+use crate::fleet::Fleet;
 use crate::lane::Lane;
 use crate::policy::Pacer;
-use crate::reserve;
 use crate::secondary::Ledger;
+use crate::skew::Skew;
 
 /// Whether a request may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,19 +97,26 @@ impl WaitReason {
 pub(crate) struct Known<'a> {
     pub(crate) closed_until: Option<Timestamp>,
     pub(crate) standing: Standing,
-    pub(crate) pacer: &'a Pacer,
+    pub(crate) pacer: Pacer<'a>,
+    pub(crate) fleet: &'a Fleet,
+    pub(crate) skew: &'a Skew,
     pub(crate) ledger: &'a Ledger,
-    /// As configured; what it means for a bucket depends on its limit.
-    pub(crate) reserve: u64,
+    /// Whether an item has paid for the request.
+    pub(crate) is_prepaid: bool,
+    /// What was let through since the other processes were told.
+    pub(crate) untold: u64,
 }
 
 /// Decides for the next request of a lane.
 pub(crate) fn decide(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Decision {
-    is_closed(known)
-        .or_else(|| is_too_little(lane, ask, known))
-        .or_else(|| is_early(lane, ask, known, now))
-        .or_else(|| known.ledger.is_full(lane, ask, now))
-        .map_or(Decision::Go, Decision::Wait)
+    let mut wait = is_closed(known);
+    if known.pacer.is_paced() {
+        wait = wait
+            .or_else(|| is_too_little(lane, ask, known, now))
+            .or_else(|| is_early(lane, ask, known, now))
+            .or_else(|| known.ledger.is_full(lane, ask, now));
+    }
+    wait.map_or(Decision::Go, Decision::Wait)
 }
 
 fn is_closed(known: &Known<'_>) -> Option<Wait> {
@@ -114,33 +126,54 @@ fn is_closed(known: &Known<'_>) -> Option<Wait> {
 }
 
 /// Whether paying for the request would cut into what is left to the lanes before it.
-fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>) -> Option<Wait> {
+fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<Wait> {
     let Standing::Known(level) = known.standing else {
         return None;
     };
-    let floor = reserve::floor(lane, known.reserve, level.limit);
-    let needed = floor.saturating_add(payable(ask.cost, &level, floor));
-    if ask.cost == 0 || level.remaining() >= needed {
+    if ask.cost == 0 {
         return None;
     }
-    // Where there is no reset to wait for, or only lost answers may have taken too much, one request at a time finds out.
-    let is_doubtful =
-        level.full_at.is_none() || level.remaining().saturating_add(level.unseen) >= needed;
-    if is_doubtful && level.in_flight == 0 {
+    if known.is_prepaid || lane == Lane::Live {
+        let wanted = payable(ask.cost, level.limit);
+        let is_enough = level.remaining() >= wanted;
+        return (!is_enough && !is_doubtful(&level, level.remaining(), wanted))
+            .then(|| WaitReason::Blocked.until(level.full_at));
+    }
+    let pacer = &known.pacer;
+    let floor = pacer.floor(lane, level.limit, level.horizon(now), now);
+    let lowest = pacer.floor(lane, level.limit, Duration::ZERO, now);
+    let wanted = payable(ask.cost, level.limit.saturating_sub(lowest));
+    let needed = floor.saturating_add(wanted);
+    if level.free() >= needed {
+        if !lane.is_spread() {
+            return None;
+        }
+        let turn = known
+            .fleet
+            .turn(level.free() - floor, wanted, known.untold, now, known.skew);
+        return turn.map(|turn| WaitReason::Reserve.until(Some(turn)));
+    }
+    if is_doubtful(&level, level.free(), needed) {
         return None;
     }
-    let reason = if lane.keeps_reserve() {
+    let reason = if floor > 0 || lane.keeps_reserve() {
         WaitReason::Reserve
     } else {
         WaitReason::Blocked
     };
-    Some(reason.until(level.full_at))
+    Some(reason.until(pacer.when_above(lane, &level, wanted, now)))
+}
+
+/// Whether there is no reset to wait for, or only lost answers may have taken too much: one request at a time finds out.
+fn is_doubtful(level: &Level, available: u64, needed: u64) -> bool {
+    let is_doubtful =
+        level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
+    is_doubtful && level.in_flight + level.held == 0
 }
 
 /// What a cost counts for. One that is dearer than a whole window allows would wait for ever; it goes while at least half of
 /// what the lane may spend is left, and cuts into the reserve rather than never going at all.
-fn payable(cost: u64, level: &Level, floor: u64) -> u64 {
-    let headroom = level.limit.saturating_sub(floor);
+fn payable(cost: u64, headroom: u64) -> u64 {
     if cost > headroom {
         headroom.div_ceil(2)
     } else {
@@ -151,7 +184,7 @@ fn payable(cost: u64, level: &Level, floor: u64) -> u64 {
 /// Whether the policy has the request wait for its turn.
 fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<Wait> {
     let level = match known.standing {
-        _ if ask.cost == 0 => return None,
+        _ if ask.cost == 0 || known.is_prepaid => return None,
         Standing::Unlimited => return None,
         // Before the first answer, one request finds out what there is; all but urgent work waits for it.
         Standing::Unknown { in_flight } if in_flight > 0 && lane.keeps_reserve() => {
@@ -164,12 +197,13 @@ fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<
         return None;
     }
     // A new window that no answer has shown yet: the first request of it finds out where it ends.
-    if level.full_at.is_none() && level.in_flight > 0 {
+    if level.full_at.is_none() && level.in_flight + level.held > 0 {
         return Some(WaitReason::Pacing.until(None));
     }
-    let slot = known
+    let floor = known
         .pacer
-        .slot(&level, reserve::floor(lane, known.reserve, level.limit))?;
+        .floor(lane, level.limit, level.horizon(now), now);
+    let slot = known.pacer.slot(&level, floor)?;
     (slot > now).then(|| WaitReason::Pacing.until(Some(slot)))
 }
 

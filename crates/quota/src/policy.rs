@@ -1,46 +1,143 @@
-//! Decides when work that has no bound of its own may go, above the reserve. Each policy is a file; which one rules is the
-//! operator's choice.
+//! Decides how the lanes after live are paced. Each policy is a file or a line here; which one rules is the operator's choice,
+//! and `simulate` compares them all.
 
+pub(crate) mod adaptive;
 pub mod even;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::bucket::Level;
+use crate::demand::Demand;
+use crate::lane::Lane;
+use crate::reserve;
 use even::Even;
 
-/// How the later lanes are paced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+/// How the lanes after live are paced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Policy {
-    /// Spread over what is left of the window.
+    /// At once above what the lanes before may still need, as learnt from what they did.
     #[default]
+    Adaptive,
+    /// Spread over what is left of the window, above a constant reserve.
     Even,
+    /// Without any pace; waits only after GitHub has refused. For comparison.
+    Reactive,
+    /// At full speed down to a constant reserve. For comparison.
+    Sprint,
 }
 
-/// What a policy remembers of one bucket.
-#[derive(Clone, Debug)]
-pub(crate) enum Pacer {
-    Even(Even),
+impl Policy {
+    /// Every policy.
+    pub const ALL: [Policy; 4] = [
+        Policy::Adaptive,
+        Policy::Even,
+        Policy::Reactive,
+        Policy::Sprint,
+    ];
+
+    /// The name in configuration and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Policy::Adaptive => "adaptive",
+            Policy::Even => "even",
+            Policy::Reactive => "reactive",
+            Policy::Sprint => "sprint",
+        }
+    }
 }
 
-impl Pacer {
-    pub(crate) fn new(policy: Policy) -> Pacer {
-        match policy {
-            Policy::Even => Pacer::Even(Even::default()),
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// There is no policy of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownPolicy;
+
+impl fmt::Display for UnknownPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Policy::ALL.map(Policy::as_str).join(", ");
+        write!(f, "no such policy; there are {names}")
+    }
+}
+
+impl std::error::Error for UnknownPolicy {}
+
+impl FromStr for Policy {
+    type Err = UnknownPolicy;
+
+    fn from_str(name: &str) -> Result<Policy, UnknownPolicy> {
+        Policy::ALL
+            .into_iter()
+            .find(|policy| policy.as_str() == name)
+            .ok_or(UnknownPolicy)
+    }
+}
+
+/// A policy at work on one bucket: what it remembers, and what was learnt.
+pub(crate) struct Pacer<'a> {
+    pub(crate) policy: Policy,
+    pub(crate) even: &'a Even,
+    pub(crate) demand: &'a Demand,
+    /// As configured; what it means for a bucket depends on its limit.
+    pub(crate) reserve: u64,
+    /// How old what is known of other processes' spending may be.
+    pub(crate) staleness: Duration,
+}
+
+impl Pacer<'_> {
+    /// What has to remain once a request of `lane` is paid, so long before the reset.
+    pub(crate) fn floor(&self, lane: Lane, limit: u64, horizon: Duration, now: Timestamp) -> u64 {
+        match self.policy {
+            Policy::Even | Policy::Sprint => reserve::floor(lane, self.reserve, limit),
+            Policy::Reactive => 0,
+            Policy::Adaptive => {
+                let horizon = horizon.saturating_add(self.staleness);
+                adaptive::floor(lane, self.reserve, limit, self.demand, horizon, now)
+            }
         }
     }
 
-    /// When the next request may go, given what has to remain of the bucket; `None` for at once.
+    /// When `wanted` is above the floor, if nothing else is spent.
+    pub(crate) fn when_above(
+        &self,
+        lane: Lane,
+        level: &Level,
+        wanted: u64,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self.policy {
+            Policy::Adaptive => adaptive::when_above(level, wanted, now, |horizon| {
+                self.floor(lane, level.limit, horizon, now)
+            }),
+            Policy::Even | Policy::Sprint | Policy::Reactive => level.full_at,
+        }
+    }
+
+    /// When the next request of work without a bound of its own may go; `None` for at once.
     pub(crate) fn slot(&self, level: &Level, floor: u64) -> Option<Timestamp> {
-        match self {
-            Pacer::Even(even) => even.slot(level, floor),
+        self.is_spread()
+            .then(|| self.even.slot(level, floor))
+            .flatten()
+    }
+
+    /// Whether such work is spread over the window.
+    pub(crate) fn is_spread(&self) -> bool {
+        match self.policy {
+            Policy::Even => true,
+            Policy::Adaptive => !self.demand.is_learnt(),
+            Policy::Reactive | Policy::Sprint => false,
         }
     }
 
-    /// A request goes at `now`; `level` does not include it yet.
-    pub(crate) fn granted(&mut self, level: &Level, now: Timestamp) {
-        match self {
-            Pacer::Even(even) => even.granted(level, now),
-        }
+    /// Whether anything but a refusal makes a request wait.
+    pub(crate) fn is_paced(&self) -> bool {
+        self.policy != Policy::Reactive
     }
 }

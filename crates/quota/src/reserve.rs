@@ -21,6 +21,16 @@ pub fn floor(lane: Lane, configured: u64, limit: u64) -> u64 {
     }
 }
 
+/// The part of the configured reserve that `lane` leaves where the lanes before it are learnt: all of it from scheduled work
+/// on, half of it for a person who waits, since live work alone comes before that.
+pub fn kept_by(lane: Lane, configured: u64, limit: u64) -> u64 {
+    match lane {
+        Lane::Live => 0,
+        Lane::Interactive => of_limit(configured, limit) / 2,
+        Lane::Scheduled | Lane::Backfill | Lane::Bulk => of_limit(configured, limit),
+    }
+}
+
 /// `hundredths` of an amount, rounded down, for amounts of any size.
 fn percent(amount: u64, hundredths: u64) -> u64 {
     amount / 100 * hundredths + amount % 100 * hundredths / 100

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::ask::Ask;
 use crate::lane::Lane;
 use crate::pace::{Wait, WaitReason};
-use crate::time::{HOUR, MINUTE, after};
+use crate::time::{HOUR, MINUTE, SECOND, after, between};
 use rate::Rate;
 use sliding::{Room, Sliding};
 
@@ -41,6 +41,11 @@ const GRAPHQL_BUSY: u64 = 60_000;
 const LONGEST_WORK: Duration = Duration::from_secs(10);
 /// Hundredths of each budget that the lanes after live may use.
 const SHARE_NOT_LIVE: f64 = 0.8;
+/// What that is of the points of a minute.
+pub(crate) const REST_POINTS_LATER: u64 = REST_POINTS * 8 / 10;
+pub(crate) const GRAPHQL_POINTS_LATER: u64 = GRAPHQL_POINTS * 8 / 10;
+/// Work that keeps its distance may be ahead of it by this much.
+const AHEAD: Duration = SECOND;
 
 /// What one credential has sent lately.
 #[derive(Clone, Debug)]
@@ -58,6 +63,20 @@ pub struct Ledger {
     rate: Rate,
     /// While the rate recovers: when the next request that is not live may go.
     spaced_until: Option<Timestamp>,
+    others: Others,
+}
+
+/// What other processes that share the credential have told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Others {
+    /// REST points of the last minute.
+    pub(crate) rest_points: u64,
+    /// GraphQL points of the last minute.
+    pub(crate) graphql_points: u64,
+    /// Requests that are not answered.
+    pub(crate) in_flight: u64,
+    /// How many processes, this one included, the rate is divided by.
+    pub(crate) divided_by: u64,
 }
 
 /// One of GitHub's two interfaces, each with points of its own.
@@ -68,6 +87,8 @@ struct Api {
     in_flight: u64,
     /// Milliseconds that an answer takes, in the long run.
     usual: f64,
+    /// When the next request without a bound of its own is due.
+    due: Option<Timestamp>,
 }
 
 impl Default for Ledger {
@@ -83,6 +104,12 @@ impl Default for Ledger {
             later_in_flight: 0,
             rate: Rate::default(),
             spaced_until: None,
+            others: Others {
+                rest_points: 0,
+                graphql_points: 0,
+                in_flight: 0,
+                divided_by: 1,
+            },
         }
     }
 }
@@ -90,12 +117,15 @@ impl Default for Ledger {
 impl Ledger {
     /// Whether a request of `lane` has to wait for room.
     pub fn is_full(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Option<Wait> {
+        if ask.is_item() {
+            return None;
+        }
         let rooms = [
             self.place(lane, now),
             self.points(lane, ask, now),
             self.content(lane, ask, now),
             self.work(lane, ask, now),
-            self.distance(lane, now),
+            self.distance(lane, ask, now),
         ];
         let wait = |until| {
             Some(Wait {
@@ -112,9 +142,15 @@ impl Ledger {
 
     /// A request leaves.
     pub fn sent(&mut self, lane: Lane, ask: &Ask, now: Timestamp) {
+        if ask.is_item() {
+            return;
+        }
         let spacing = self.spacing(ask, now);
-        self.spaced_until = spacing.map(|spacing| after(now, spacing));
+        self.spaced_until = (!self.rate.is_whole(now)).then(|| after(now, spacing));
         let api = self.api_mut(ask);
+        if lane.is_spread() {
+            api.due = Some(after(api.due.map_or(now, |due| due.max(now)), spacing));
+        }
         api.points.add(ask.points, now);
         api.in_flight += 1;
         if ask.is_content() {
@@ -126,6 +162,9 @@ impl Ledger {
 
     /// A request is no longer in flight; `took` is how long its answer took, where one came.
     pub fn ended(&mut self, lane: Lane, ask: &Ask, took: Option<Duration>, now: Timestamp) {
+        if ask.is_item() {
+            return;
+        }
         let places = self.places(lane);
         *places = places.saturating_sub(1);
         let api = self.api_mut(ask);
@@ -156,17 +195,35 @@ impl Ledger {
         self.live_in_flight + self.later_in_flight
     }
 
+    /// What other processes have told.
+    pub(crate) fn hear(&mut self, others: Others) {
+        self.others = others;
+    }
+
+    /// Points of REST and of GraphQL that were sent in the last minute.
+    pub(crate) fn points_sent(&self, now: Timestamp) -> [u64; 2] {
+        [&self.rest, &self.graphql].map(|api| api.points.sum(now))
+    }
+
+    /// Whether work without a bound of its own went in the last minute.
+    pub(crate) fn is_busy(&self, now: Timestamp) -> bool {
+        let latest = self.rest.due.max(self.graphql.due);
+        latest.is_some_and(|due| after(due, MINUTE) > now)
+    }
+
     fn place(&self, lane: Lane, now: Timestamp) -> Room {
-        let all = self.in_flight();
+        let own = self.in_flight();
+        let all = own + self.others.in_flight;
         let is_free = match lane {
             Lane::Live => all < self.budget(IN_FLIGHT, 1.0, now),
             _ => {
                 all < self.budget(IN_FLIGHT, SHARE_NOT_LIVE, now)
-                    && self.later_in_flight < self.budget(IN_FLIGHT_NOT_LIVE, 1.0, now)
+                    && self.later_in_flight
+                        < self.budget(IN_FLIGHT_NOT_LIVE, 1.0, now) / self.others.divided_by
             }
         };
-        // A place that nobody holds is always free: there is no answer to wait for.
-        if is_free || all == 0 {
+        // A place that this process does not hold is always free: there is no answer to wait for.
+        if is_free || own == 0 {
             Room::Now
         } else {
             Room::WhenAnswered
@@ -175,11 +232,14 @@ impl Ledger {
 
     fn points(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Room {
         let api = self.api(ask);
-        api.points.room(
-            ask.points,
-            self.budget(api.points_per_minute, share(lane), now),
-            now,
-        )
+        let others = if ask.resource.is_graphql() {
+            self.others.graphql_points
+        } else {
+            self.others.rest_points
+        };
+        let budget = self.budget(api.points_per_minute, share(lane), now);
+        api.points
+            .room(ask.points, budget.saturating_sub(others).max(1), now)
     }
 
     fn content(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Room {
@@ -205,7 +265,7 @@ impl Ledger {
         let graphql = match ask.resource.is_graphql() {
             true => self.graphql_busy.for_work(
                 self.graphql.under_way() + next,
-                self.budget(GRAPHQL_BUSY, SHARE_NOT_LIVE, now),
+                self.budget(GRAPHQL_BUSY, SHARE_NOT_LIVE, now) / self.others.divided_by,
                 now,
             ),
             false => Room::Now,
@@ -213,7 +273,7 @@ impl Ledger {
         let under_way = self.rest.under_way() + self.graphql.under_way();
         let both = self.busy.for_work(
             under_way + next,
-            self.budget(BUSY, SHARE_NOT_LIVE, now),
+            self.budget(BUSY, SHARE_NOT_LIVE, now) / self.others.divided_by,
             now,
         );
         match graphql.max(both) {
@@ -222,22 +282,23 @@ impl Ledger {
         }
     }
 
-    fn distance(&self, lane: Lane, now: Timestamp) -> Room {
-        match self.spaced_until {
-            Some(until) if lane != Lane::Live && until > now && !self.rate.is_whole(now) => {
-                Room::At(until)
-            }
-            _ => Room::Now,
-        }
+    fn distance(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Room {
+        let recovering = self
+            .spaced_until
+            .filter(|until| lane != Lane::Live && *until > now && !self.rate.is_whole(now));
+        let due = self
+            .api(ask)
+            .due
+            .filter(|due| lane.is_spread() && between(now, *due) > AHEAD)
+            .map(|due| due.checked_sub(AHEAD).unwrap_or(due));
+        recovering.max(due).map_or(Room::Now, Room::At)
     }
 
-    /// How far the next request stays behind this one while the rate recovers.
-    fn spacing(&self, ask: &Ask, now: Timestamp) -> Option<Duration> {
-        if self.rate.is_whole(now) {
-            return None;
-        }
+    /// How far the next request stays behind this one, where requests keep their distance.
+    fn spacing(&self, ask: &Ask, now: Timestamp) -> Duration {
         let budget = self.budget(self.api(ask).points_per_minute, SHARE_NOT_LIVE, now);
-        Some(MINUTE.mul_f64(ask.points as f64 / budget as f64))
+        let share = ask.points.saturating_mul(self.others.divided_by);
+        MINUTE.mul_f64(share as f64 / budget as f64)
     }
 
     /// A part of a limit at the rate of the moment; never nothing.
@@ -277,6 +338,7 @@ impl Api {
             points: Sliding::new(MINUTE),
             in_flight: 0,
             usual: 0.0,
+            due: None,
         }
     }
 

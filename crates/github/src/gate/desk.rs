@@ -203,7 +203,7 @@ impl Desk {
     }
 
     pub(super) fn close(&mut self, until: Timestamp) {
-        self.quota.close(until);
+        self.quota.close(until, Timestamp::UNIX_EPOCH);
     }
 
     pub(super) fn is_open(&self, reservation: &Reservation, now: Timestamp) -> bool {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::CredentialQuota;
 use crate::bucket::Standing;
+use crate::lane::Lane;
 use crate::observation::Resource;
-use crate::reserve;
 
 /// The standing of a credential at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,7 @@ pub struct ResourceReport {
     pub remaining: Option<u64>,
     /// When the window ends; none once it has.
     pub reset: Option<Timestamp>,
-    /// What the lanes after interactive leave.
+    /// What scheduled work leaves to the lanes before it.
     pub reserve: Option<u64>,
 }
 
@@ -47,6 +47,7 @@ pub(super) fn of(quota: &CredentialQuota, now: Timestamp) -> Report {
     let github = quota.skew.github(now);
     let resources = quota.resources.iter().map(|(resource, metered)| {
         let resource = resource.clone();
+        let metered_as = resource.clone();
         match metered.bucket.standing(github) {
             Standing::Known(level) => ResourceReport {
                 resource,
@@ -58,7 +59,7 @@ pub(super) fn of(quota: &CredentialQuota, now: Timestamp) -> Report {
                         .saturating_sub(level.used.saturating_add(level.unseen)),
                 ),
                 reset: level.reset,
-                reserve: Some(reserve::of_limit(quota.settings.reserve, level.limit)),
+                reserve: quota.floor(Lane::Scheduled, &metered_as, now),
             },
             Standing::Unknown { .. } | Standing::Unlimited => ResourceReport {
                 resource,

@@ -6,8 +6,17 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::bucket::Level;
 use crate::pace::{Wait, WaitReason};
 use world::{GitHub, at};
+
+/// A credential that is paced by `even`.
+fn even() -> CredentialQuota {
+    CredentialQuota::new(Settings {
+        policy: Policy::Even,
+        ..Settings::default()
+    })
+}
 
 fn read() -> Ask {
     Ask::read(Resource::core(), 1)
@@ -50,7 +59,7 @@ fn secondary(seconds: Option<u64>) -> Seen {
 
 /// A credential of which one answer has told `used` of 5,000.
 fn known(used: u64) -> CredentialQuota {
-    let mut quota = CredentialQuota::new(Settings::default());
+    let mut quota = even();
     ask(&mut quota, Lane::Live, &answer(used), 0.0);
     quota
 }
@@ -148,7 +157,7 @@ fn a_304_is_free_where_headers_do_not_say_so_too() {
 
 #[test]
 fn a_graphql_query_that_costs_more_than_expected_is_paid_in_full() {
-    let mut quota = CredentialQuota::new(Settings::default());
+    let mut quota = even();
     let query = Ask::read(Resource::graphql(), 1);
     for used in [0, 30] {
         let reservation = quota.reserve(Lane::Bulk, query.clone(), at(0.0));
@@ -204,7 +213,7 @@ fn search_and_graphql_headers_stand_beside_core() {
 
 #[test]
 fn a_bucket_that_another_one_pays_for_is_not_unknown_for_ever() {
-    let mut quota = CredentialQuota::new(Settings::default());
+    let mut quota = even();
     let mut seen = answer(1);
     seen.observation.resource = Some(Resource::new("code_search"));
     ask(&mut quota, Lane::Scheduled, &seen, 0.0);
@@ -214,7 +223,7 @@ fn a_bucket_that_another_one_pays_for_is_not_unknown_for_ever() {
 
 #[test]
 fn an_enterprise_server_without_headers_is_not_paced() {
-    let mut quota = CredentialQuota::new(Settings::default());
+    let mut quota = even();
     for _ in 0..100 {
         assert_eq!(waits(&quota, Lane::Bulk, 0.0), None);
         ask(&mut quota, Lane::Bulk, &Seen::default(), 0.0);
@@ -224,7 +233,7 @@ fn an_enterprise_server_without_headers_is_not_paced() {
 
 #[test]
 fn the_first_of_many_finds_out_what_there_is() {
-    let mut quota = CredentialQuota::new(Settings::default());
+    let mut quota = even();
     let first = quota.reserve(Lane::Scheduled, read(), at(0.0));
     let wait = quota.decide(Lane::Scheduled, &read(), at(0.0));
     assert_eq!(
@@ -245,7 +254,7 @@ fn the_first_of_many_finds_out_what_there_is() {
 #[test]
 fn a_machine_whose_clock_is_off_waits_as_long_as_any_other() {
     for off in [-120.0, 0.0, 120.0] {
-        let mut quota = CredentialQuota::new(Settings::default());
+        let mut quota = even();
         let mut seen = answer(4900);
         seen.observation.date = Some(at(1000.0));
         ask(&mut quota, Lane::Live, &seen, 1000.0 + off);
@@ -361,8 +370,8 @@ fn limits_without_a_stated_time_double_until_the_rate_is_whole_again() {
 
 #[test]
 fn a_block_of_an_earlier_run_is_kept() {
-    let mut quota = CredentialQuota::new(Settings::default());
-    quota.close(at(500.0));
+    let mut quota = even();
+    quota.close(at(500.0), at(0.0));
     assert_eq!(
         waits(&quota, Lane::Live, 499.0),
         Some((WaitReason::Blocked, 500.0))
@@ -372,7 +381,7 @@ fn a_block_of_an_earlier_run_is_kept() {
 
 #[test]
 fn an_app_s_own_answers_say_nothing_of_the_installation_s_bucket() {
-    let mut quota = CredentialQuota::new(Settings::default());
+    let mut quota = even();
     let own = quota.reserve(Lane::Scheduled, Ask::write(Resource::core(), 0), at(0.0));
     quota.settle(
         own,
@@ -392,7 +401,7 @@ fn an_app_s_own_answers_say_nothing_of_the_installation_s_bucket() {
 
 /// Requests one after the other as `even` lets them go, and when the last one went.
 fn makespan(github: &mut GitHub, requests: u32) -> f64 {
-    let mut quota = CredentialQuota::new(Settings::default());
+    let mut quota = even();
     for _ in 0..requests {
         while let Decision::Wait(wait) = quota.decide(Lane::Bulk, &read(), github.now()) {
             github.advance_to(wait.until.unwrap());
@@ -497,7 +506,7 @@ proptest! {
     ) {
         let off = SignedDuration::from_secs(off);
         let mut github = GitHub::new(limit);
-        let mut quota = CredentialQuota::new(Settings::default());
+        let mut quota = even();
         let mut under_way: Vec<(Reservation, u64)> = Vec::new();
         let (mut closed_until, mut block_ends) = (at(0.0), at(0.0));
         for step in steps {
@@ -510,7 +519,7 @@ proptest! {
                         Decision::Go => {
                             prop_assert!(github.now() >= closed_until, "sent into a known block");
                             under_way.push((quota.reserve(lane, ask, now), cost));
-                            let known = quota.standing(&quota.resources[&Resource::core()].bucket, now);
+                            let known = quota.resources[&Resource::core()].standing(&quota.skew, now);
                             if let Standing::Known(Level { full_at: Some(_), .. }) = known
                                 && let Standing::Known(level) = known
                             {

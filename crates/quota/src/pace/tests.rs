@@ -1,6 +1,8 @@
 use super::*;
+use crate::demand::Demand;
 use crate::observation::Resource;
 use crate::policy::Policy;
+use crate::policy::even::Even;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -15,20 +17,33 @@ fn level(limit: u64, remaining: u64) -> Standing {
         in_flight: 0,
         reset: Some(at(3600)),
         full_at: Some(at(3601)),
+        ..Level::default()
     })
 }
 
-fn decide_cost(lane: Lane, cost: u64, standing: Standing) -> Decision {
-    let pacer = Pacer::new(Policy::Even);
-    let ledger = Ledger::default();
+/// Decides as `even` does, with a reserve of 1,000, for a process that is alone.
+fn decide_as(lane: Lane, ask: &Ask, standing: Standing, closed_until: Option<Timestamp>) -> Decision {
     let known = Known {
-        closed_until: None,
+        closed_until,
         standing,
-        pacer: &pacer,
-        ledger: &ledger,
-        reserve: 1000,
+        pacer: Pacer {
+            policy: Policy::Even,
+            even: &Even::default(),
+            demand: &Demand::default(),
+            reserve: 1000,
+            staleness: Duration::ZERO,
+        },
+        fleet: &Fleet::default(),
+        skew: &Skew::default(),
+        ledger: &Ledger::default(),
+        is_prepaid: false,
+        untold: 0,
     };
-    decide(lane, &Ask::read(Resource::core(), cost), &known, at(0))
+    decide(lane, ask, &known, at(0))
+}
+
+fn decide_cost(lane: Lane, cost: u64, standing: Standing) -> Decision {
+    decide_as(lane, &Ask::read(Resource::core(), cost), standing, None)
 }
 
 /// What each lane may do, one word a lane, first to last.
@@ -142,6 +157,7 @@ fn without_a_reset_nothing_waits_for_one() {
             in_flight,
             reset: None,
             full_at: None,
+            ..Level::default()
         })
     };
     assert_eq!(lanes(1, endless(0, 0)), "go go go go go");
@@ -165,6 +181,7 @@ fn lost_answers_slow_a_lane_down_to_one_request_and_do_not_stop_it() {
             in_flight,
             reset,
             full_at,
+            ..Level::default()
         })
     };
     assert_eq!(lanes(1, lost(0)), "go go go go go");
@@ -174,23 +191,18 @@ fn lost_answers_slow_a_lane_down_to_one_request_and_do_not_stop_it() {
 
 #[test]
 fn a_closed_credential_is_closed_to_every_lane() {
-    let pacer = Pacer::new(Policy::Even);
-    let ledger = Ledger::default();
-    let standing = level(5000, 5000);
-    let known = Known {
-        closed_until: Some(at(60)),
-        standing,
-        pacer: &pacer,
-        ledger: &ledger,
-        reserve: 1000,
-    };
     for lane in Lane::ALL {
         let wanted = Decision::Wait(Wait {
             until: Some(at(60)),
             reason: WaitReason::Blocked,
         });
         assert_eq!(
-            decide(lane, &Ask::read(Resource::core(), 0), &known, at(0)),
+            decide_as(
+                lane,
+                &Ask::read(Resource::core(), 0),
+                level(5000, 5000),
+                Some(at(60))
+            ),
             wanted,
             "{lane}"
         );

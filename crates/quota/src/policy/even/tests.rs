@@ -17,6 +17,7 @@ fn level(used: u64, in_flight: u64) -> Level {
         in_flight,
         reset: Some(at(3600)),
         full_at: Some(at(3600)),
+        ..Level::default()
     }
 }
 

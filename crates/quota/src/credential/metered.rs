@@ -1,0 +1,145 @@
+//! What is known of one bucket of a credential: its numbers, what the lanes made of it, and what strangers did.
+
+use jiff::Timestamp;
+
+use crate::bucket::{Bucket, Level, Standing};
+use crate::demand::Demand;
+use crate::forecast::Trend;
+use crate::lane::Lane;
+use crate::policy::even::Even;
+use crate::skew::Skew;
+use crate::time::between;
+
+/// A bucket and what is remembered beside it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Metered {
+    pub(super) bucket: Bucket,
+    pub(super) even: Even,
+    pub(super) demand: Demand,
+    pub(super) trend: Trend,
+    /// What live, interactive and scheduled work of this process has spent since its start.
+    pub(super) demanded: [u64; 3],
+    /// What was let through since the other processes were told.
+    pub(super) untold: u64,
+    /// Whose spending the window's numbers are.
+    pub(super) window: Window,
+}
+
+/// Who has spent what of the present window.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    /// Its end, as GitHub states it.
+    reset: Option<Timestamp>,
+    /// What our own answered requests have cost.
+    pub(super) settled: u64,
+    /// What neither we nor the processes that are known have spent, as far as it has shown.
+    strangers: u64,
+    /// When that was looked at last.
+    looked: Option<Timestamp>,
+    /// The most that was used when others were heard last, and the time before.
+    used: [u64; 2],
+}
+
+/// Ends that are closer than this are one end.
+const SAME: u64 = 10;
+
+impl Metered {
+    /// A request of `lane` has cost so much.
+    pub(super) fn spent(&mut self, lane: Lane, cost: u64, now: Timestamp) {
+        self.window.settled = self.window.settled.saturating_add(cost);
+        if let Some(class) = self.demanded.get_mut(lane as usize) {
+            *class = class.saturating_add(cost);
+        }
+        if cost > 0 {
+            self.demand.spent(lane, cost, now);
+        }
+    }
+
+    /// After an answer: a new window begins its own account, and without other processes whatever was not ours was a
+    /// stranger's. `now` is the caller's.
+    pub(super) fn account(&mut self, github: Timestamp, now: Timestamp, is_alone: bool) {
+        let Some((_, used, reset)) = self.bucket.window(github) else {
+            return;
+        };
+        let is_new = self
+            .window
+            .reset
+            .is_none_or(|known| between(known, reset).as_secs() > SAME);
+        if is_new {
+            let length = self.bucket.length();
+            // What a window shows at first was spent at some time since it began.
+            let began = reset.checked_sub(length).unwrap_or(reset);
+            let ago = between(began, github);
+            let began = now.checked_sub(ago).unwrap_or(now);
+            self.window = Window {
+                reset: Some(reset),
+                looked: Some(self.window.looked.map_or(began, |looked| looked.max(began))),
+                ..Window::default()
+            };
+        }
+        if is_alone {
+            self.strangers(used, 0, now);
+        }
+    }
+
+    /// With other processes, who may have spent since they told: only what was used before that is compared.
+    pub(super) fn account_with(&mut self, others: Option<u64>, github: Timestamp, now: Timestamp) {
+        let Some((_, used, _)) = self.bucket.window(github) else {
+            return;
+        };
+        let [latest, earlier] = self.window.used;
+        self.window.used = [used, latest];
+        if let Some(others) = others {
+            self.strangers(earlier, others, now);
+        }
+    }
+
+    fn strangers(&mut self, used: u64, others: u64, now: Timestamp) {
+        let known = self
+            .window
+            .settled
+            .saturating_add(self.bucket.in_flight())
+            .saturating_add(others);
+        let strangers = used.saturating_sub(known);
+        let looked = self.window.looked.replace(now).unwrap_or(now);
+        if strangers > self.window.strangers {
+            let more = strangers - self.window.strangers;
+            self.window.strangers = strangers;
+            self.demand.spent_since(Lane::Live, more, looked, now);
+        }
+    }
+
+    /// The end of the window that `settled` is of.
+    pub(super) fn window_reset(&self) -> Option<Timestamp> {
+        self.window.reset
+    }
+
+    /// Whether numbers that another process tells are of our window.
+    pub(super) fn is_same_window(&self, reset: Option<Timestamp>) -> bool {
+        match (self.window.reset, reset) {
+            (Some(ours), Some(theirs)) => {
+                between(ours, theirs)
+                    .max(between(theirs, ours))
+                    .as_secs()
+                    <= SAME
+            }
+            _ => false,
+        }
+    }
+
+    /// The standing by the caller's clock.
+    pub(super) fn standing(&self, skew: &Skew, now: Timestamp) -> Standing {
+        match self.bucket.standing(skew.github(now)) {
+            Standing::Known(level) => {
+                let [reset, full_at] =
+                    [level.reset, level.full_at].map(|at| at.map(|at| skew.local(at)));
+                Standing::Known(Level {
+                    reset,
+                    full_at,
+                    ..level
+                })
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Decides how much the lanes before a lane may still need, learnt from what they did: an arrival curve.
+//!
+//! For a row of horizons, from 15 seconds to an hour, the curve keeps the largest amount that was ever spent within any
+//! interval of that length, hour by hour over the last three days. What may be needed until a reset that is `h` away is the
+//! greatest of what was ever needed in `h`, and of what chance makes of the greatest rate that was seen (a Poisson bound at
+//! five standard deviations). Where spending comes in bursts, one more burst is added on top of the worst that was seen, and
+//! two beyond three minutes: bursts overlap for the first time on some day, and the maximum does not know of it yet.
+//!
+//! It refuses to know of lanes and limits. Amounts fall into bins of five seconds, and a horizon counts one bin more than it
+//! is long, so that no interval of its length holds more than the curve says.
+
+mod curve;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::lane::Lane;
+pub(crate) use curve::Curve;
+pub use curve::Hour;
+
+/// Hours after which a curve is believed without the caution of a cold start.
+const ENOUGH: usize = 3;
+
+/// What the lanes before each later lane have spent of one bucket: live work with strangers, then interactive work on top,
+/// then scheduled work.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Demand {
+    curves: [Curve; 3],
+}
+
+/// Learnt curves as they are kept across restarts and told to other processes. Merging takes the greater of each number, so
+/// that it may happen in any order and more than once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learnt {
+    /// By the name of the resource, the three curves from live to scheduled.
+    pub resources: Vec<(String, [Vec<Hour>; 3])>,
+}
+
+impl Demand {
+    /// `lane` has spent `amount` at `now`.
+    pub(crate) fn spent(&mut self, lane: Lane, amount: u64, now: Timestamp) {
+        self.spent_since(lane, amount, now, now);
+    }
+
+    /// `lane` has spent `amount` evenly from `from` to `now`.
+    pub(crate) fn spent_since(&mut self, lane: Lane, amount: u64, from: Timestamp, now: Timestamp) {
+        let Some(first) = class_of_spender(lane) else {
+            return;
+        };
+        for curve in &mut self.curves[first..] {
+            curve.add(amount, from, now);
+        }
+    }
+
+    /// Time has passed, whether or not anything was spent.
+    pub(crate) fn pass(&mut self, now: Timestamp) {
+        for curve in &mut self.curves {
+            curve.pass(now);
+        }
+    }
+
+    /// What the lanes before `lane` may still need within `horizon`.
+    pub(crate) fn before(&self, lane: Lane, horizon: Duration, now: Timestamp) -> u64 {
+        match class_before(lane) {
+            Some(class) => self.curves[class].bound(horizon, now),
+            None => 0,
+        }
+    }
+
+    /// Whether enough is known to do without the caution of a cold start.
+    pub(crate) fn is_learnt(&self) -> bool {
+        self.curves[0].hours_closed() >= ENOUGH
+    }
+
+    pub(crate) fn hours(&self) -> [Vec<Hour>; 3] {
+        [0, 1, 2].map(|class| self.curves[class].hours())
+    }
+
+    pub(crate) fn merge(&mut self, hours: &[Vec<Hour>; 3], now: Timestamp) {
+        for (curve, hours) in self.curves.iter_mut().zip(hours) {
+            curve.merge(hours, now);
+        }
+    }
+}
+
+/// The first curve that a lane's spending belongs to.
+fn class_of_spender(lane: Lane) -> Option<usize> {
+    match lane {
+        Lane::Live => Some(0),
+        Lane::Interactive => Some(1),
+        Lane::Scheduled => Some(2),
+        Lane::Backfill | Lane::Bulk => None,
+    }
+}
+
+/// The curve of everything before a lane. Backfill and bulk have no bound of their own and wait for the same.
+fn class_before(lane: Lane) -> Option<usize> {
+    match lane {
+        Lane::Live => None,
+        Lane::Interactive => Some(0),
+        Lane::Scheduled => Some(1),
+        Lane::Backfill | Lane::Bulk => Some(2),
+    }
+}
+
+impl Learnt {
+    /// Takes in what another process, or an earlier run, has learnt.
+    pub fn merge(&mut self, other: &Learnt) {
+        for (name, theirs) in &other.resources {
+            match self.resources.iter_mut().find(|(known, _)| known == name) {
+                Some((_, ours)) => {
+                    for (ours, theirs) in ours.iter_mut().zip(theirs) {
+                        curve::merge(ours, theirs);
+                    }
+                }
+                None => self.resources.push((name.clone(), theirs.clone())),
+            }
+        }
+        self.resources.sort_by(|one, other| one.0.cmp(&other.0));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! One arrival curve: the largest amounts within intervals of each length.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Seconds of a bin.
+const BIN: i64 = 5;
+/// The lengths that are kept, in bins: from 15 seconds to an hour, each at most half as long again as the one before.
+const LENGTHS: [u16; 17] = [
+    3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 96, 144, 192, 288, 432, 576, 720,
+];
+const COUNT: usize = LENGTHS.len();
+/// Bins that are held: the longest length and the bin that it straddles.
+const HELD: usize = 721;
+/// Hours after which a maximum is forgotten.
+const KEPT: usize = 72;
+/// Bins of an hour.
+const HOUR: i64 = 720;
+/// Lengths up to this many bins, two minutes, show what one burst is.
+const BURST: u16 = 24;
+/// Up to this many bins, three minutes, one more burst is reckoned with; beyond, two.
+const SOON: i64 = 36;
+/// Standard deviations of chance that are left room for.
+const SIGMA: f64 = 5.0;
+/// Seconds of the first hour before which a rate says nothing.
+const LEAST_SECONDS: i64 = 60;
+
+/// The largest amounts of one hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hour {
+    /// Which one, counted from 1970.
+    pub number: i64,
+    /// The largest amount within each length that ended in it.
+    pub most: Vec<u32>,
+}
+
+/// What was spent, when, and at most.
+#[derive(Clone, Debug)]
+pub(crate) struct Curve {
+    /// Amounts by bin, as a ring.
+    bins: Box<[u32; HELD]>,
+    /// The bin of the present, counted from 1970. `None` before anything was told.
+    head: Option<i64>,
+    /// The first bin that this process saw.
+    first: i64,
+    /// Whether hours of an earlier run are among those known.
+    is_taught: bool,
+    /// The amounts of the latest interval of each length.
+    sums: [u32; COUNT],
+    /// The hours, oldest first, the present one last.
+    hours: Vec<Hour>,
+    /// The largest and the second largest of the hours before the present one.
+    past: [[u32; 2]; COUNT],
+}
+
+impl Default for Curve {
+    fn default() -> Curve {
+        Curve {
+            bins: Box::new([0; HELD]),
+            head: None,
+            first: 0,
+            is_taught: false,
+            sums: [0; COUNT],
+            hours: Vec::new(),
+            past: [[0; 2]; COUNT],
+        }
+    }
+}
+
+impl Curve {
+    /// `amount` was spent evenly from `from` to `now`.
+    pub(crate) fn add(&mut self, amount: u64, from: Timestamp, now: Timestamp) {
+        self.pass(now);
+        let Some(head) = self.head else { return };
+        let amount = u32::try_from(amount).unwrap_or(u32::MAX);
+        let oldest = bin(from).clamp(head - (HELD as i64 - 1), head);
+        let bins = u32::try_from(head - oldest + 1).unwrap_or(1);
+        // What does not divide goes to the latest bins.
+        let (each, rest) = (amount / bins, amount % bins);
+        for index in oldest..=head {
+            let back = head - index;
+            let part = each + u32::from(back < i64::from(rest));
+            if part == 0 {
+                continue;
+            }
+            let slot = &mut self.bins[place(index)];
+            *slot = slot.saturating_add(part);
+            for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
+                if back <= i64::from(length) {
+                    *sum = sum.saturating_add(part);
+                }
+            }
+        }
+        self.note();
+    }
+
+    /// Time has passed.
+    pub(crate) fn pass(&mut self, now: Timestamp) {
+        let target = bin(now);
+        let Some(head) = self.head else {
+            self.head = Some(target);
+            self.first = target;
+            self.begin_hour(target / HOUR);
+            return;
+        };
+        // A clock that went back adds to the latest bin.
+        if target <= head {
+            return;
+        }
+        if target - head >= HELD as i64 {
+            self.bins.fill(0);
+            self.sums = [0; COUNT];
+        } else {
+            for next in head + 1..=target {
+                for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
+                    *sum -= self.bins[place(next - i64::from(length) - 1)].min(*sum);
+                }
+                self.bins[place(next)] = 0;
+            }
+        }
+        self.head = Some(target);
+        let (before, after) = (head / HOUR, target / HOUR);
+        if after > before {
+            // The hours in between were quiet, or not seen: only those of which this process knows are counted.
+            let quiet = (after - before - 1).min(KEPT as i64);
+            for number in after - quiet..after {
+                self.begin_hour(number);
+            }
+            self.begin_hour(after);
+            self.note();
+        }
+    }
+
+    /// What may be spent within `horizon`.
+    pub(crate) fn bound(&self, horizon: Duration, now: Timestamp) -> u64 {
+        let Some(head) = self.head else { return 0 };
+        let bins = i64::try_from(horizon.as_secs())
+            .unwrap_or(i64::MAX)
+            .saturating_add(BIN - 1)
+            / BIN;
+        let seconds = horizon.as_secs_f64();
+        let rate = self.rate(bin(now).max(head));
+        let chance = by_chance(rate, seconds);
+        let seen = self.most_within(bins) + self.more_bursts(bins, rate);
+        seen.max(chance.ceil() as u64)
+    }
+
+    /// Hours that this process, or one before it, has seen to their end.
+    pub(crate) fn hours_closed(&self) -> usize {
+        self.hours.len().saturating_sub(1)
+    }
+
+    pub(crate) fn hours(&self) -> Vec<Hour> {
+        self.hours.clone()
+    }
+
+    /// Takes in hours that others have seen.
+    pub(crate) fn merge(&mut self, hours: &[Hour], now: Timestamp) {
+        self.pass(now);
+        let present = self.head.map_or(0, |head| head / HOUR);
+        let theirs: Vec<Hour> = hours
+            .iter()
+            .filter(|hour| hour.number <= present && hour.most.len() == COUNT)
+            .cloned()
+            .collect();
+        self.is_taught |= theirs.iter().any(|hour| hour.number < present);
+        merge(&mut self.hours, &theirs);
+        self.forget();
+    }
+
+    /// The greatest amount that was seen within so many bins.
+    fn most_within(&self, bins: i64) -> u64 {
+        if bins <= 0 {
+            return 0;
+        }
+        let longer = LENGTHS
+            .iter()
+            .position(|length| i64::from(*length) >= bins)
+            .unwrap_or(COUNT - 1);
+        let whole = u64::from(self.most(longer));
+        let Some(shorter) = longer.checked_sub(1) else {
+            return whole;
+        };
+        // What fits into an interval fits into two parts of it.
+        let rest = bins - i64::from(LENGTHS[shorter]);
+        let part = LENGTHS
+            .iter()
+            .position(|length| i64::from(*length) >= rest)
+            .unwrap_or(COUNT - 1);
+        whole.min(u64::from(self.most(shorter)) + u64::from(self.most(part)))
+    }
+
+    /// What further bursts may add to what was seen. A burst is what exceeds chance within two minutes; the second largest
+    /// is taken for what one is like, since the largest may have been two.
+    fn more_bursts(&self, bins: i64, rate: f64) -> u64 {
+        let mut burst = 0.0_f64;
+        for (index, length) in LENGTHS.iter().enumerate() {
+            if *length > BURST || i64::from(*length) > bins.max(i64::from(LENGTHS[0])) {
+                break;
+            }
+            let seconds = (i64::from(*length) * BIN + BIN) as f64;
+            let usual = by_chance(rate, seconds);
+            let [first, second] = self.largest(index).map(|most| f64::from(most) - usual);
+            burst = burst.max(if second > 0.0 { second } else { first });
+        }
+        let more = if bins <= SOON { 1.0 } else { 2.0 };
+        (burst * more) as u64
+    }
+
+    /// The greatest rate per second that was seen over an hour, or since the start where that was later.
+    fn rate(&self, bin: i64) -> f64 {
+        let hour = f64::from(self.most(COUNT - 1));
+        let seen = (bin - self.first + 1) * BIN;
+        if self.is_taught || seen >= HOUR * BIN {
+            return hour / (HOUR * BIN) as f64;
+        }
+        // Few seconds say little: the rate may be that of a lucky stretch.
+        (hour + 2.0 * hour.sqrt()) / seen.max(LEAST_SECONDS) as f64
+    }
+
+    fn most(&self, index: usize) -> u32 {
+        let present = self.hours.last().map_or(0, |hour| hour.most[index]);
+        self.past[index][0].max(present)
+    }
+
+    /// The largest and the second largest, of different hours.
+    fn largest(&self, index: usize) -> [u32; 2] {
+        let present = self.hours.last().map_or(0, |hour| hour.most[index]);
+        let [first, second] = self.past[index];
+        if present > first {
+            [present, first]
+        } else {
+            [first, second.max(present)]
+        }
+    }
+
+    /// The present interval of each length counts for the present hour.
+    fn note(&mut self) {
+        if let Some(hour) = self.hours.last_mut() {
+            for (most, sum) in hour.most.iter_mut().zip(self.sums) {
+                *most = (*most).max(sum);
+            }
+        }
+    }
+
+    fn begin_hour(&mut self, number: i64) {
+        self.hours.push(Hour {
+            number,
+            most: vec![0; COUNT],
+        });
+        self.forget();
+    }
+
+    /// Drops what is too old, and sums up the hours before the present one.
+    fn forget(&mut self) {
+        let present = self.hours.last().map_or(0, |hour| hour.number);
+        self.hours
+            .retain(|hour| hour.number + KEPT as i64 >= present);
+        let before = self.hours.len().saturating_sub(1);
+        for (index, past) in self.past.iter_mut().enumerate() {
+            *past = [0; 2];
+            for hour in &self.hours[..before] {
+                let most = hour.most[index];
+                if most > past[0] {
+                    *past = [most, past[0]];
+                } else {
+                    past[1] = past[1].max(most);
+                }
+            }
+        }
+    }
+}
+
+/// Takes the greater of each number, hour by hour.
+pub(super) fn merge(ours: &mut Vec<Hour>, theirs: &[Hour]) {
+    for hour in theirs {
+        match ours.binary_search_by_key(&hour.number, |known| known.number) {
+            Ok(index) => {
+                for (most, other) in ours[index].most.iter_mut().zip(&hour.most) {
+                    *most = (*most).max(*other);
+                }
+            }
+            Err(index) => ours.insert(index, hour.clone()),
+        }
+    }
+}
+
+/// How many may come within `seconds` at a rate, by chance: the mean, five standard deviations, and what the skew of small
+/// numbers adds (Bernstein's bound for a Poisson count).
+fn by_chance(rate: f64, seconds: f64) -> f64 {
+    if rate <= 0.0 {
+        return 0.0;
+    }
+    let mean = rate * seconds;
+    mean + SIGMA * mean.sqrt() + SIGMA * SIGMA / 3.0
+}
+
+fn bin(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(BIN)
+}
+
+fn place(bin: i64) -> usize {
+    bin.rem_euclid(HELD as i64) as usize
+}

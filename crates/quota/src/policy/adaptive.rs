@@ -1,0 +1,76 @@
+//! The policy `adaptive`: what the lanes before may still need is left, and everything else goes at once.
+//!
+//! The floor of a lane is what [`Demand`] says that the lanes before it may spend until the reset. It falls as the reset comes
+//! nearer, so that next to nothing is unused at the end. Two cautions stand beside it:
+//!
+//! - Work of which nobody has heard yet may come at any time, so the configured reserve is held as well, until the last moment
+//!   from which it can still be spent before the reset. That costs nothing but time: what is not spent early is spent late.
+//! - In the first hours there is little to learn from. Bulk work is then spread over the window as [`even`](super::even) does.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::bucket::Level;
+use crate::demand::Demand;
+use crate::lane::Lane;
+use crate::reserve;
+use crate::time::between;
+
+/// The reserve is let go over at least this time before the reset.
+const RELEASE: Duration = Duration::from_secs(60);
+/// What bulk work spends in a second at most: 80 % of 900 points in a minute.
+const PER_SECOND: f64 = 12.0;
+/// Some of that is lost to waiting for answers.
+const MARGIN: f64 = 0.8;
+
+/// What has to remain once a request of `lane` is paid, `horizon` before the reset.
+pub(crate) fn floor(
+    lane: Lane,
+    configured: u64,
+    limit: u64,
+    demand: &Demand,
+    horizon: Duration,
+    now: Timestamp,
+) -> u64 {
+    let learnt = demand.before(lane, horizon, now);
+    let held = held(reserve::kept_by(lane, configured, limit), horizon);
+    learnt.max(held).min(limit)
+}
+
+/// The part of the reserve that is still held `horizon` before the reset.
+fn held(reserve: u64, horizon: Duration) -> u64 {
+    let whole = (reserve as f64 / (PER_SECOND * MARGIN)).max(RELEASE.as_secs_f64());
+    let part = (horizon.as_secs_f64() / whole).min(1.0);
+    (reserve as f64 * part).ceil() as u64
+}
+
+/// The moment from which `wanted` is not more than what is above the floor, if nothing else changes; at the latest the
+/// moment when the bucket is full again. The floor only falls while time passes.
+pub(crate) fn when_above(
+    level: &Level,
+    wanted: u64,
+    now: Timestamp,
+    floor: impl Fn(Duration) -> u64,
+) -> Option<Timestamp> {
+    let full_at = level.full_at?;
+    let whole = between(now, full_at).as_secs();
+    let is_enough = |horizon: u64| {
+        level.free() >= floor(Duration::from_secs(horizon)).saturating_add(wanted)
+    };
+    if !is_enough(0) {
+        return Some(full_at);
+    }
+    // Enough at `near` seconds before the end, too little at `far`.
+    let (mut near, mut far) = (0, whole);
+    while far - near > 1 {
+        let middle = near + (far - near) / 2;
+        if is_enough(middle) {
+            near = middle;
+        } else {
+            far = middle;
+        }
+    }
+    let wait = Duration::from_secs(near);
+    Some(full_at.checked_sub(wait).unwrap_or(full_at).max(now))
+}
