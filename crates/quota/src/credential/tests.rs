@@ -121,15 +121,15 @@ fn two_requests_without_an_answer_between_them_are_still_spread() {
 fn a_304_costs_nothing_and_delays_nothing_but_counts_as_a_point() {
     let mut quota = known(50);
     for _ in 0..719 {
-        assert_eq!(waits(&quota, Lane::Bulk, 1.0), None);
+        assert_eq!(waits(&quota, Lane::Scheduled, 1.0), None);
         let seen = Seen {
             charged: Some(0),
             ..answer(50)
         };
-        ask(&mut quota, Lane::Bulk, &seen, 1.0);
+        ask(&mut quota, Lane::Scheduled, &seen, 1.0);
     }
     assert_eq!(
-        waits(&quota, Lane::Bulk, 1.0),
+        waits(&quota, Lane::Scheduled, 1.0),
         Some((WaitReason::Secondary, 61.0))
     );
 }
@@ -225,8 +225,8 @@ fn a_bucket_that_another_one_pays_for_is_not_unknown_for_ever() {
 fn an_enterprise_server_without_headers_is_not_paced() {
     let mut quota = even();
     for _ in 0..100 {
-        assert_eq!(waits(&quota, Lane::Bulk, 0.0), None);
-        ask(&mut quota, Lane::Bulk, &Seen::default(), 0.0);
+        assert_eq!(waits(&quota, Lane::Scheduled, 0.0), None);
+        ask(&mut quota, Lane::Scheduled, &Seen::default(), 0.0);
     }
     assert_eq!(quota.report(at(0.0)).resources[0].limit, None);
 }

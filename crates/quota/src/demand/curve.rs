@@ -75,7 +75,9 @@ impl Curve {
         self.pass(now);
         let Some(head) = self.head else { return };
         let amount = u32::try_from(amount).unwrap_or(u32::MAX);
-        let oldest = bin(from).clamp(head - (HELD as i64 - 1), head);
+        let is_behind = bin(now) < head;
+        let from = if is_behind { head } else { bin(from) };
+        let oldest = from.clamp(head - (HELD as i64 - 1), head);
         let bins = u32::try_from(head - oldest + 1).unwrap_or(1);
         // What does not divide goes to the latest bins.
         let (each, rest) = (amount / bins, amount % bins);
@@ -105,7 +107,7 @@ impl Curve {
             self.begin_hour(target / HOUR);
             return;
         };
-        // A clock that went back adds to the latest bin.
+        // A clock that went back is waited for; until then everything falls into the latest bin.
         if target <= head {
             return;
         }

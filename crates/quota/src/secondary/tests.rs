@@ -46,7 +46,7 @@ fn a_fifth_of_the_points_of_a_minute_stays_free_for_live_work() {
     ] {
         let mut ledger = Ledger::default();
         assert_eq!(
-            send_all(&mut ledger, Lane::Bulk, &ask, at(0)),
+            send_all(&mut ledger, Lane::Scheduled, &ask, at(0)),
             later,
             "{ask:?}"
         );
@@ -71,7 +71,7 @@ fn a_fifth_of_the_points_of_a_minute_stays_free_for_live_work() {
             })
         );
         assert_eq!(
-            send_all(&mut ledger, Lane::Bulk, &ask, at(61_000)),
+            send_all(&mut ledger, Lane::Scheduled, &ask, at(61_000)),
             later,
             "{ask:?}"
         );
@@ -81,8 +81,8 @@ fn a_fifth_of_the_points_of_a_minute_stays_free_for_live_work() {
 #[test]
 fn rest_and_graphql_have_points_of_their_own() {
     let mut ledger = Ledger::default();
-    assert_eq!(send_all(&mut ledger, Lane::Bulk, &read(), at(0)), 720);
-    assert_eq!(send_all(&mut ledger, Lane::Bulk, &query(), at(0)), 1600);
+    assert_eq!(send_all(&mut ledger, Lane::Scheduled, &read(), at(0)), 720);
+    assert_eq!(send_all(&mut ledger, Lane::Scheduled, &query(), at(0)), 1600);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn content_is_bounded_by_the_hour_as_well() {
     let mut ledger = Ledger::default();
     let write = Ask::write(Resource::core(), 1);
     let sent: u64 = (0..59)
-        .map(|minute| send_all(&mut ledger, Lane::Bulk, &write, at(minute * 61_000)))
+        .map(|minute| send_all(&mut ledger, Lane::Scheduled, &write, at(minute * 61_000)))
         .sum();
     assert_eq!(sent, 400);
 }
@@ -98,7 +98,7 @@ fn content_is_bounded_by_the_hour_as_well() {
 #[test]
 fn places_in_flight_are_half_for_later_lanes_and_live_always_finds_one() {
     let mut ledger = Ledger::default();
-    assert_eq!(hold_all(&mut ledger, Lane::Bulk, at(0)), 50);
+    assert_eq!(hold_all(&mut ledger, Lane::Scheduled, at(0)), 50);
     let wait = ledger.is_full(Lane::Scheduled, &read(), at(0));
     assert_eq!(
         wait,
@@ -118,7 +118,7 @@ fn places_in_flight_are_half_for_later_lanes_and_live_always_finds_one() {
         ledger.ended(Lane::Live, &read(), None, at(0));
     }
     assert_eq!(
-        hold_all(&mut ledger, Lane::Bulk, at(0)),
+        hold_all(&mut ledger, Lane::Scheduled, at(0)),
         10,
         "twenty places stay free"
     );
@@ -154,13 +154,13 @@ fn slow_answers_slow_the_later_lanes_down_and_never_the_live_one() {
 fn answers_to_come_are_reckoned_with() {
     let mut ledger = Ledger::default();
     for _ in 0..30 {
-        ledger.sent(Lane::Bulk, &query(), at(0));
-        ledger.ended(Lane::Bulk, &query(), Some(Duration::from_secs(10)), at(0));
+        ledger.sent(Lane::Scheduled, &query(), at(0));
+        ledger.ended(Lane::Scheduled, &query(), Some(Duration::from_secs(10)), at(0));
     }
     let later = at(100_000);
     let mut in_flight = 0;
-    while ledger.is_full(Lane::Bulk, &query(), later).is_none() {
-        ledger.sent(Lane::Bulk, &query(), later);
+    while ledger.is_full(Lane::Scheduled, &query(), later).is_none() {
+        ledger.sent(Lane::Scheduled, &query(), later);
         in_flight += 1;
     }
     assert_eq!(
@@ -174,9 +174,9 @@ fn an_incident_halves_every_budget_and_spaces_requests_until_it_has_recovered() 
     let mut ledger = Ledger::default();
     ledger.incident(at(60_000), at(0));
     let reopened = at(60_000);
-    ledger.sent(Lane::Bulk, &read(), reopened);
+    ledger.sent(Lane::Scheduled, &read(), reopened);
     let wait = ledger
-        .is_full(Lane::Bulk, &read(), reopened)
+        .is_full(Lane::Scheduled, &read(), reopened)
         .and_then(|wait| wait.until)
         .unwrap();
     let distance = between(reopened, wait).as_secs_f64();
@@ -189,7 +189,7 @@ fn an_incident_halves_every_budget_and_spaces_requests_until_it_has_recovered() 
     assert_eq!(send_all(&mut ledger, Lane::Live, &read(), reopened), 449);
 
     let recovered = at(60_000 + 600_000);
-    assert_eq!(send_all(&mut ledger, Lane::Bulk, &read(), recovered), 720);
+    assert_eq!(send_all(&mut ledger, Lane::Scheduled, &read(), recovered), 720);
 }
 
 proptest! {
@@ -229,8 +229,37 @@ proptest! {
             ledger.ended(Lane::Live, &read(), Some(Duration::from_millis(40)), at(n as i64 * 50));
         }
         let now = at(busy as i64 * 50 + now);
-        if let Some(wait) = ledger.is_full(Lane::Bulk, &read(), now) {
-            prop_assert!(ledger.is_full(Lane::Bulk, &read(), wait.until.unwrap()).is_none());
+        if let Some(wait) = ledger.is_full(Lane::Scheduled, &read(), now) {
+            prop_assert!(ledger.is_full(Lane::Scheduled, &read(), wait.until.unwrap()).is_none());
         }
     }
+}
+
+#[test]
+fn work_without_a_bound_keeps_its_distance_at_all_times_and_other_work_does_not() {
+    let mut ledger = Ledger::default();
+    // A second's worth at once, and then twelve in a second.
+    assert_eq!(send_all(&mut ledger, Lane::Bulk, &read(), at(0)), 13);
+    let wait = ledger.is_full(Lane::Bulk, &read(), at(0)).unwrap();
+    assert_eq!(wait.reason, WaitReason::Secondary);
+    assert!(wait.until.unwrap() <= at(100));
+    assert_eq!(ledger.is_full(Lane::Scheduled, &read(), at(0)), None);
+    let in_a_minute: u64 = (1..=600)
+        .map(|tenth| send_all(&mut ledger, Lane::Bulk, &read(), at(tenth * 100)))
+        .sum();
+    assert!((700..=720).contains(&in_a_minute), "{in_a_minute}");
+}
+
+#[test]
+fn what_other_processes_have_sent_is_sent() {
+    let mut ledger = Ledger::default();
+    ledger.hear(Others {
+        rest_points: 700,
+        graphql_points: 0,
+        in_flight: 45,
+        divided_by: 4,
+    });
+    assert_eq!(send_all(&mut ledger, Lane::Scheduled, &read(), at(0)), 20);
+    assert_eq!(send_all(&mut ledger, Lane::Live, &read(), at(0)), 180);
+    assert_eq!(hold_all(&mut ledger, Lane::Live, at(120_000)), 55);
 }
