@@ -1,9 +1,11 @@
 //! The whole way to GitHub in one function, [`Client::send`].
 //!
 //! What may be confirmed is asked conditionally; every try waits its turn at the gate, is signed after the wait, is
-//! observed whatever came of it, and is judged. The function decides nothing itself: pace is the gate's, repetition the
-//! judge's, validators the conditional part's.
+//! observed whatever came of it, and is judged. What somebody else asks at the same time is asked once. The function
+//! decides nothing itself: pace is the gate's, repetition the judge's, validators the conditional part's, and who shares
+//! an answer with whom the flights'.
 
+mod flight;
 mod graphql;
 mod outcome;
 mod settings;
@@ -22,10 +24,11 @@ use crate::conditional::{AnswerStore, Conditional};
 use crate::error::{Error, Kind};
 use crate::gate::Gate;
 use crate::origin::{ApiUrl, Destination};
-use crate::request::{Request, Response};
+use crate::request::{Origin, Request, Response};
 use crate::retry::{self, Tries, Verdict};
 use crate::stats::{Counters, Stats};
 use crate::transport::{self, Answered, Bounds, Transport};
+use flight::Flights;
 use outcome::Try;
 pub(crate) use outcome::observe;
 pub use settings::Settings;
@@ -44,6 +47,7 @@ struct Inner {
     gate: Gate,
     clock: Clock,
     conditional: Conditional,
+    flights: Flights,
     counters: Counters,
     /// What each GraphQL document cost when it was last asked.
     costs: Mutex<HashMap<&'static str, u64>>,
@@ -68,6 +72,7 @@ impl Client {
             gate,
             clock,
             conditional: Conditional::new(settings.credential.clone(), answers),
+            flights: Flights::default(),
             counters: Counters::default(),
             costs: Mutex::default(),
             ahead: AtomicI64::new(i64::MIN),
@@ -79,18 +84,26 @@ impl Client {
     }
 
     /// Sends one request and gives its whole, successful answer. Waits for as long as the gate says, repeats what may be
-    /// repeated, follows redirects within GitHub's origin, and confirms kept answers where it can. Dropping the future
-    /// cancels it at any point.
+    /// repeated, follows redirects within GitHub's origin, confirms kept answers where it can, and takes over the answer to
+    /// an equal GET that somebody else sends meanwhile. Dropping the future cancels it at any point, and nobody else's.
     ///
     /// # Errors
     /// Everything that is no success, see [`Error`]'s questions.
     pub async fn send(&self, lane: Lane, request: Request) -> Result<Response, Error> {
         let inner = &*self.inner;
         let mut request = request;
+        let mut seat = inner.flights.arrive(&request, lane);
         let mut prepared = inner.conditional.prepare(&request).await;
         let mut tries = Tries::default();
         loop {
-            let pass = inner.gate.admit(lane, inner.ask(&request)).await;
+            if let Some(answer) = seat.join().await {
+                return Ok(inner.shared(&answer, request));
+            }
+            let pass = tokio::select! {
+                biased;
+                answer = seat.answer() => return Ok(inner.shared(&answer, request)),
+                pass = inner.gate.admit(lane, inner.ask(&request)) => pass,
+            };
             let Some(signature) = inner.auth.sign(&request, self.now())? else {
                 drop(pass);
                 // Boxed, since minting a token sends requests of its own.
@@ -105,6 +118,10 @@ impl Client {
                 // A limit has closed the credential since the request was let through.
                 continue;
             }
+            let Some(flight) = seat.take_off() else {
+                // Somebody else was let through for the same and is on the way: this leave is given back.
+                continue;
+            };
             let started = tokio::time::Instant::now();
             let outcome = transport::call(&inner.transport, wire, inner.bounds()).await;
             let took = started.elapsed();
@@ -120,35 +137,26 @@ impl Client {
             );
             match retry::judge(tries, inner.asked(&request), tried.came(), jitter()) {
                 Verdict::Return => {
-                    let answered = inner.success(&request, tries, tried)?;
-                    let (answered, origin) = inner
-                        .conditional
-                        .resolve(
-                            prepared,
-                            validator.as_ref(),
-                            wire::hashed(&signature),
-                            answered,
-                        )
-                        .await;
-                    let date = observe(&answered.headers).date;
-                    let api_url = inner.api_url.clone();
-                    let Answered {
-                        status,
-                        headers,
-                        body,
-                    } = answered;
-                    return Ok(Response {
-                        status,
-                        headers,
-                        body,
-                        date,
-                        origin,
-                        request,
-                        api_url,
-                    });
+                    let answered = match inner.success(&request, tries, tried) {
+                        Ok(answered) => answered,
+                        Err(error) => {
+                            flight.fail();
+                            return Err(error);
+                        }
+                    };
+                    let resolved = inner.conditional.resolve(
+                        prepared,
+                        validator.as_ref(),
+                        wire::hashed(&signature),
+                        answered,
+                    );
+                    let response = inner.response(request, resolved.await);
+                    flight.land(&response);
+                    return Ok(response);
                 }
                 Verdict::After(wait) => {
                     tries.failures += 1;
+                    flight.fail();
                     tokio::time::sleep(wait).await;
                 }
                 Verdict::Again => tries.refusals += 1,
@@ -158,7 +166,9 @@ impl Client {
                 }
                 Verdict::Follow => {
                     tries.moves += 1;
+                    flight.fail();
                     request = inner.follow(&request, tries, &tried)?;
+                    seat = seat.moved_to(&request);
                     prepared = inner.conditional.prepare(&request).await;
                 }
             }
@@ -214,6 +224,39 @@ impl Inner {
         Bounds {
             time: self.settings.request_timeout,
             body: self.settings.max_body,
+        }
+    }
+
+    /// An answer as the caller sees it.
+    fn response(&self, request: Request, (answered, origin): (Answered, Origin)) -> Response {
+        let date = observe(&answered.headers).date;
+        let Answered {
+            status,
+            headers,
+            body,
+        } = answered;
+        Response {
+            status,
+            headers,
+            body,
+            date,
+            origin,
+            request,
+            api_url: self.api_url.clone(),
+        }
+    }
+
+    /// An answer that somebody else has asked for, in the name of this request.
+    fn shared(&self, answer: &Response, request: Request) -> Response {
+        self.counters.coalesced(&request);
+        // What the address is by now is the answer's business, whom it is counted for the request's.
+        let request = Request {
+            target: answer.request.target.clone(),
+            ..request
+        };
+        Response {
+            request,
+            ..answer.clone()
         }
     }
 

@@ -21,7 +21,9 @@ pub struct Request {
     pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) endpoint: &'static str,
-    pub(crate) org: Option<String>,
+    pub(crate) org: Option<Arc<str>>,
+    /// The repository that it is for, so that repositories take turns.
+    pub(crate) repo: Option<Arc<str>>,
     pub(crate) body: Option<Bytes>,
     pub(crate) signer: Signer,
     pub(crate) conditional: bool,
@@ -37,7 +39,7 @@ pub(crate) enum Target {
 }
 
 /// Whose signature a request carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Signer {
     /// The token, or the installation's token.
     Credential,
@@ -71,13 +73,15 @@ impl Request {
 
     fn rest(method: Method, path: String, body: Option<Bytes>) -> Request {
         let conditional = method == Method::GET;
-        let org = owner_in(&path).map(str::to_owned);
+        let (org, repo) = subject_of(&path);
+        let (org, repo) = (org.map(Arc::from), repo.map(Arc::from));
         let (target, signer) = (Target::Rest(path), Signer::Credential);
         Request {
             method,
             target,
             endpoint: "other",
             org,
+            repo,
             body,
             signer,
             conditional,
@@ -85,18 +89,20 @@ impl Request {
         }
     }
 
-    /// Asks a GraphQL query. The variable `owner` names the organisation that the request is counted for, and a
-    /// variable `first` above 1 makes it a page that the caller can shrink.
+    /// Asks a GraphQL query. The variable `owner` names the organisation that the request is counted for, `name` its
+    /// repository, and a variable `first` above 1 makes it a page that the caller can shrink.
     pub fn graphql(document: &'static str, variables: &Value) -> Request {
         let body = serde_json::json!({ "query": document, "variables": variables }).to_string();
+        let name = |variable| {
+            let name = variables.get(variable)?.as_str()?;
+            Some(Arc::from(name))
+        };
         Request {
             method: Method::POST,
             target: Target::GraphQl,
             endpoint: operation_name(document),
-            org: variables
-                .get("owner")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            org: name("owner"),
+            repo: name("name"),
             body: Some(body.into()),
             signer: Signer::Credential,
             conditional: false,
@@ -118,7 +124,7 @@ impl Request {
     /// Names the organisation that the request is counted for, where its path does not.
     #[must_use]
     pub fn for_org(mut self, org: &str) -> Request {
-        self.org = Some(org.to_owned());
+        self.org = Some(org.into());
         self
     }
 
@@ -175,13 +181,16 @@ impl Request {
     }
 }
 
-/// The organisation in `/orgs/X/…`, `/repos/X/…` and `/users/X/…`.
-fn owner_in(path: &str) -> Option<&str> {
-    let path = path.split('?').next()?;
+/// The organisation in `/orgs/X/…`, `/users/X/…` and `/repos/X/Y/…`, and the repository there.
+fn subject_of(path: &str) -> (Option<&str>, Option<&str>) {
+    let path = path.split('?').next().unwrap_or_default();
     let mut parts = path.trim_start_matches('/').split('/');
-    match parts.next()? {
-        "orgs" | "repos" | "users" => parts.next().filter(|owner| !owner.is_empty()),
-        _ => None,
+    let root = parts.next();
+    let mut part = || parts.next().filter(|part| !part.is_empty());
+    match root {
+        Some("orgs" | "users") => (part(), None),
+        Some("repos") => (part(), part()),
+        _ => (None, None),
     }
 }
 
@@ -265,6 +274,20 @@ mod tests {
                 .as_deref(),
             Some("acme")
         );
+    }
+
+    #[test]
+    fn a_request_takes_its_turn_among_those_of_its_repository() {
+        let variables = serde_json::json!({ "owner": "acme", "name": "tide" });
+        for request in [
+            Request::get("/repos/acme/tide?page=2"),
+            Request::get("/repos/acme/tide/pulls"),
+            Request::graphql(crate::graphql::PULLS, &variables),
+        ] {
+            assert_eq!(request.repo.as_deref(), Some("tide"), "{request:?}");
+        }
+        assert_eq!(Request::get("/orgs/acme/repos").repo, None);
+        assert_eq!(Request::get("/repos/acme").repo, None);
     }
 
     #[test]

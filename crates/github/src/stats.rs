@@ -16,6 +16,8 @@ pub struct Stats {
     pub requests: BTreeMap<Sent, u64>,
     /// Answers that GitHub confirmed with a 304, by organisation: free of the primary quota.
     pub not_modified: BTreeMap<String, u64>,
+    /// Requests that were answered by an equal one of somebody else and not sent, by organisation: free of every quota.
+    pub coalesced: BTreeMap<String, u64>,
     /// Validators that were not what the observed rule gives.
     pub etag_drift: u64,
     /// Whether validators are recomputed for new tokens.
@@ -72,7 +74,7 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn sent(&self, request: &Request, lane: Lane, code: Code) {
-        let org = request.org.clone().unwrap_or_default();
+        let org = request.org.as_deref().unwrap_or_default().to_owned();
         let mut counts = self.lock();
         if code == Code::Status(304) {
             *counts.not_modified.entry(org.clone()).or_default() += 1;
@@ -86,6 +88,11 @@ impl Counters {
                 code,
             })
             .or_default() += 1;
+    }
+
+    pub(crate) fn coalesced(&self, request: &Request) {
+        let org = request.org.as_deref().unwrap_or_default().to_owned();
+        *self.lock().coalesced.entry(org).or_default() += 1;
     }
 
     pub(crate) fn minted(&self) {

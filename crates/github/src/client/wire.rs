@@ -27,13 +27,11 @@ impl Inner {
             (Target::Rest(_), _) => 1,
         };
         let points = if request.is_read() { 1 } else { 5 };
-        let ask = Ask {
+        Ask {
             points,
+            org: request.org.clone(),
+            repo: request.repo.clone(),
             ..Ask::read(request.resource(), cost)
-        };
-        match &request.org {
-            Some(org) => ask.of(org.as_str()),
-            None => ask,
         }
     }
 
