@@ -33,8 +33,6 @@ pub struct Bucket {
     held: u64,
     /// What other processes have in flight, and what their items may still cost.
     others: u64,
-    /// The longest that a reset was away.
-    length: Duration,
     /// Whether any answer came at all.
     answered: bool,
 }
@@ -87,7 +85,7 @@ pub struct Level {
     pub held: u64,
     /// In flight and promised elsewhere, as far as other processes have told.
     pub others: u64,
-    /// How long a window is, as far as it was seen.
+    /// How long a window is.
     pub length: Duration,
     /// The reset that GitHub states; none if it never did, or has passed.
     pub reset: Option<Timestamp>,
@@ -118,7 +116,6 @@ impl Level {
     pub fn horizon(&self, now: Timestamp) -> Duration {
         match self.full_at {
             Some(full_at) => between(now, full_at),
-            None if self.length.is_zero() => LONGEST_WINDOW,
             None => self.length,
         }
     }
@@ -142,9 +139,6 @@ impl Bucket {
                 Place::Earlier => return,
             },
             none => *none = Some(Window::open(&reading, now)),
-        }
-        if let Some(full_at) = self.window.as_ref().and_then(Window::full_at) {
-            self.length = self.length.max(between(now, full_at));
         }
         self.unseen = 0;
     }
@@ -200,15 +194,6 @@ impl Bucket {
         self.held
     }
 
-    /// How long a window is, as far as it was seen; an hour before that.
-    pub fn length(&self) -> Duration {
-        if self.length.is_zero() {
-            LONGEST_WINDOW
-        } else {
-            self.length
-        }
-    }
-
     /// Other processes have told what they have in flight and promised.
     pub fn others_hold(&mut self, cost: u64) {
         self.others = cost;
@@ -228,8 +213,7 @@ impl Bucket {
 
     /// What is known at `now`, which is GitHub's.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        let (in_flight, held, others, length) =
-            (self.in_flight, self.held, self.others, self.length);
+        let (in_flight, held, others) = (self.in_flight, self.held, self.others);
         let Some(window) = &self.window else {
             return if self.answered {
                 Standing::Unlimited
@@ -250,7 +234,7 @@ impl Bucket {
                 in_flight,
                 held,
                 others,
-                length,
+                length: LONGEST_WINDOW,
                 reset: None,
                 full_at: None,
             });
@@ -262,7 +246,7 @@ impl Bucket {
             in_flight,
             held,
             others,
-            length,
+            length: LONGEST_WINDOW,
             reset: window.reset,
             full_at,
         })

@@ -1,8 +1,10 @@
 //! What is known of one bucket of a credential: its numbers, what the lanes made of it, and what strangers did.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use crate::bucket::{Bucket, Level, Standing};
+use crate::bucket::{Bucket, LONGEST_WINDOW, Level, Standing};
 use crate::demand::Demand;
 use crate::forecast::Trend;
 use crate::lane::Lane;
@@ -21,6 +23,8 @@ pub(super) struct Metered {
     pub(super) demanded: [u64; 3],
     /// What was let through since the other processes were told.
     pub(super) untold: u64,
+    /// How long windows are, once one has begun before our eyes.
+    length: Option<Duration>,
     /// Whose spending the window's numbers are.
     pub(super) window: Window,
 }
@@ -66,16 +70,29 @@ impl Metered {
             .reset
             .is_none_or(|known| between(known, reset).as_secs() > SAME);
         if is_new {
-            let length = self.bucket.length();
+            let is_first = self.window.reset.is_none();
+            // A window that begins before our eyes shows how long windows are.
+            if !is_first {
+                let seen = between(github, reset);
+                self.length = Some(self.length.map_or(seen, |known| known.max(seen)));
+            }
+            let length = self.length.unwrap_or(LONGEST_WINDOW);
             // What a window shows at first was spent at some time since it began.
             let began = reset.checked_sub(length).unwrap_or(reset);
             let ago = between(began, github);
             let began = now.checked_sub(ago).unwrap_or(now);
+            let settled = if is_first { self.window.settled } else { 0 };
             self.window = Window {
                 reset: Some(reset),
+                settled,
                 looked: Some(self.window.looked.map_or(began, |looked| looked.max(began))),
                 ..Window::default()
             };
+            if is_first {
+                // Before we looked, it may as well have been an earlier run of ours: nothing is learnt from it.
+                self.window.strangers = used;
+                self.window.looked = Some(now);
+            }
         }
         if is_alone {
             self.strangers(used, 0, now);
@@ -136,6 +153,7 @@ impl Metered {
                 Standing::Known(Level {
                     reset,
                     full_at,
+                    length: self.length.unwrap_or(level.length),
                     ..level
                 })
             }

@@ -1,3 +1,6 @@
+mod adaptive;
+mod fleet;
+mod items;
 mod world;
 
 use std::time::Duration;
@@ -12,10 +15,25 @@ use world::{GitHub, at};
 
 /// A credential that is paced by `even`.
 fn even() -> CredentialQuota {
+    paced_by(Policy::Even)
+}
+
+fn paced_by(policy: Policy) -> CredentialQuota {
     CredentialQuota::new(Settings {
-        policy: Policy::Even,
+        policy,
         ..Settings::default()
     })
+}
+
+/// What was learnt from a day on which nothing happened.
+fn quiet_day() -> Learnt {
+    let mut quota = paced_by(Policy::Adaptive);
+    let begins = at(-86_400.0);
+    quota.observe(&Resource::core(), &Observation::default(), begins);
+    for hour in 0..24 {
+        quota.share(at(f64::from(hour - 24) * 3600.0));
+    }
+    quota.learnt()
 }
 
 fn read() -> Ask {
@@ -503,10 +521,14 @@ proptest! {
     #[test]
     fn decisions_keep_their_promises(
         steps in steps(), limit in prop::sample::select(vec![60_u64, 1000, 5000, 12_500]), off in -120..120_i64,
+        policy in prop::sample::select(vec![Policy::Adaptive, Policy::Even, Policy::Sprint]), is_learnt in any::<bool>(),
     ) {
         let off = SignedDuration::from_secs(off);
         let mut github = GitHub::new(limit);
-        let mut quota = even();
+        let mut quota = paced_by(policy);
+        if is_learnt {
+            quota.learn(&quiet_day(), at(0.0));
+        }
         let mut under_way: Vec<(Reservation, u64)> = Vec::new();
         let (mut closed_until, mut block_ends) = (at(0.0), at(0.0));
         for step in steps {
@@ -523,7 +545,7 @@ proptest! {
                             if let Standing::Known(Level { full_at: Some(_), .. }) = known
                                 && let Standing::Known(level) = known
                             {
-                                let floor = reserve::floor(lane, 1000, limit);
+                                let floor = quota.floor(lane, &Resource::core(), now).unwrap();
                                 let dear = cost > limit - floor;
                                 prop_assert!(dear || level.remaining() + level.unseen >= floor, "{} pierced {} with {:?}", lane, floor, level);
                             }

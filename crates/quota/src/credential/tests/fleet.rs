@@ -1,0 +1,191 @@
+//! Several processes with one credential, which tell each other their shares.
+
+use super::*;
+use crate::fleet::{Heard, Hearing};
+
+/// Processes that know a quiet day and the same bucket.
+fn processes(count: usize, used: u64) -> Vec<CredentialQuota> {
+    (0..count)
+        .map(|_| {
+            let mut quota = paced_by(Policy::Adaptive);
+            quota.learn(&quiet_day(), at(0.0));
+            ask(&mut quota, Lane::Scheduled, &answer(used), 0.0);
+            quota
+        })
+        .collect()
+}
+
+fn exchange(processes: &mut [CredentialQuota], now: f64) {
+    let shares: Vec<_> = processes.iter_mut().map(|quota| quota.share(at(now))).collect();
+    for (index, quota) in processes.iter_mut().enumerate() {
+        let others = shares.iter().enumerate().filter(|(other, _)| *other != index);
+        let heard = others
+            .map(|(other, share)| Heard {
+                member: format!("process-{other}"),
+                share: share.clone(),
+            })
+            .collect();
+        let me = format!("process-{index}");
+        quota.hear(&Hearing::Others { me, heard }, at(now));
+    }
+}
+
+fn item(cost: u64) -> Ask {
+    Ask::item(Resource::core(), cost)
+}
+
+#[test]
+fn at_the_floor_all_processes_together_start_no_more_than_there_is() {
+    for count in [1, 4, 8] {
+        let mut processes = processes(count, 3900);
+        exchange(&mut processes, 1.0);
+        let mut begun = 0;
+        // One hundred are above the reserve; an item costs twelve. Nobody ends an item, everybody keeps trying.
+        for tenth in 10..1000 {
+            let now = f64::from(tenth) / 10.0;
+            if tenth % 10 == 0 {
+                exchange(&mut processes, now);
+            }
+            for quota in &mut processes {
+                if quota.decide(Lane::Bulk, &item(12), at(now)) == Decision::Go {
+                    let reservation = quota.reserve(Lane::Bulk, item(12), at(now));
+                    quota.begin(reservation);
+                    begun += 12;
+                }
+            }
+        }
+        assert!(begun <= 100, "{count} processes began {begun}");
+        assert!(begun >= 96, "{count} processes left {}", 100 - begun);
+    }
+}
+
+#[test]
+fn a_block_that_one_has_met_closes_all_of_them_and_the_rate_begins_at_half() {
+    let mut processes = processes(3, 100);
+    ask(&mut processes[0], Lane::Bulk, &secondary(Some(90)), 1.0);
+    exchange(&mut processes, 2.0);
+    for quota in &processes {
+        assert_eq!(waits(quota, Lane::Live, 2.0), Some((WaitReason::Blocked, 91.0)));
+        assert!((quota.report(at(92.0)).rate - 0.5).abs() < 0.01);
+    }
+    exchange(&mut processes, 3.0);
+    exchange(&mut processes, 50.0);
+    let rates: Vec<f64> = processes.iter().map(|quota| quota.report(at(92.0)).rate).collect();
+    assert!(rates.iter().all(|rate| (rate - 0.5).abs() < 0.01), "hearing it again changes nothing: {rates:?}");
+}
+
+#[test]
+fn live_work_of_one_process_is_what_all_of_them_leave_room_for() {
+    let mut processes = processes(2, 100);
+    exchange(&mut processes, 1.0);
+    let mut used = 100;
+    for tenth in 20..1200_u32 {
+        let now = f64::from(tenth) / 10.0;
+        used += 1;
+        ask(&mut processes[0], Lane::Live, &answer(used), now);
+        if tenth % 10 == 0 {
+            exchange(&mut processes, now);
+        }
+    }
+    let floors: Vec<u64> = processes
+        .iter()
+        .map(|quota| quota.floor(Lane::Bulk, &Resource::core(), at(120.0)).unwrap())
+        .collect();
+    assert!(floors.iter().all(|floor| *floor > 2000), "{floors:?}");
+    assert!(floors[0].abs_diff(floors[1]) <= 60, "{floors:?}");
+}
+
+#[test]
+fn what_other_processes_spend_on_bulk_is_not_taken_for_a_stranger_s() {
+    let mut processes = processes(4, 100);
+    let mut used = 100;
+    for tenth in 10..3000_u32 {
+        let now = f64::from(tenth) / 10.0;
+        used += 1;
+        let sender = tenth as usize % 4;
+        ask(&mut processes[sender], Lane::Bulk, &answer(used), now);
+        if tenth % 10 == 0 {
+            exchange(&mut processes, now);
+        }
+    }
+    for quota in &processes {
+        let need = quota.resources[&Resource::core()]
+            .demand
+            .before(Lane::Bulk, Duration::from_secs(600), at(300.0));
+        // The hundred of the first answers were nobody's.
+        assert!(need < 300, "{need}");
+    }
+}
+
+#[test]
+fn what_strangers_spend_is_found_beside_other_processes_too() {
+    let mut processes = processes(3, 0);
+    let mut used = 0;
+    for tenth in 10..6000_u32 {
+        let now = f64::from(tenth) / 10.0;
+        // One of ours and one of a stranger's.
+        used += 2;
+        ask(&mut processes[tenth as usize % 3], Lane::Bulk, &answer(used.min(5000)), now);
+        if tenth % 10 == 0 {
+            exchange(&mut processes, now);
+        }
+        if used > 4000 {
+            break;
+        }
+    }
+    for quota in &processes {
+        let need = quota.resources[&Resource::core()]
+            .demand
+            .before(Lane::Bulk, Duration::from_secs(200), at(201.0));
+        assert!(need >= 1900, "{need}");
+    }
+}
+
+#[test]
+fn a_process_alone_in_silence_keeps_to_the_part_it_had() {
+    let mut processes = processes(4, 3900);
+    exchange(&mut processes, 1.0);
+    let quota = &mut processes[0];
+    quota.hear(&Hearing::Silence, at(2.0));
+    let mut begun = 0;
+    for second in 2..400 {
+        let now = f64::from(second);
+        if quota.decide(Lane::Bulk, &item(12), at(now)) == Decision::Go {
+            let reservation = quota.reserve(Lane::Bulk, item(12), at(now));
+            quota.begin(reservation);
+            begun += 12;
+        }
+    }
+    assert!((12..=25).contains(&begun), "a quarter of the hundred: {begun}");
+    quota.hear(&Hearing::Others { me: "process-0".to_owned(), heard: Vec::new() }, at(400.0));
+    assert_eq!(quota.decide(Lane::Bulk, &item(12), at(400.0)), Decision::Go);
+}
+
+#[test]
+fn processes_together_keep_to_the_rate_of_one() {
+    let mut processes = processes(8, 0);
+    let mut sent = 0_u64;
+    let mut most = 0;
+    let mut seconds = std::collections::VecDeque::new();
+    for second in 1..180_u32 {
+        let before = sent;
+        for tenth in 0..10 {
+            let now = f64::from(second) + f64::from(tenth) / 10.0;
+            for quota in &mut processes {
+                while quota.decide(Lane::Bulk, &read(), at(now)) == Decision::Go {
+                    sent += 1;
+                    let reservation = quota.reserve(Lane::Bulk, read(), at(now));
+                    quota.settle(reservation, &answer(sent), at(now));
+                }
+            }
+        }
+        exchange(&mut processes, f64::from(second) + 0.99);
+        seconds.push_back(sent - before);
+        if seconds.len() > 60 {
+            seconds.pop_front();
+        }
+        most = most.max(seconds.iter().sum::<u64>());
+    }
+    assert!(most <= 900, "{most} in a minute");
+    assert!(sent >= 1800, "{sent} in three minutes");
+}
