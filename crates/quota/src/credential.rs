@@ -301,10 +301,7 @@ impl CredentialQuota {
         let github = self.skew.github(now);
         for told in &other.share.resources {
             let spent = self.fleet.news(&other.member, told);
-            let metered = metered(
-                &mut self.resources,
-                &Resource::new(told.resource.clone()),
-            );
+            let metered = metered(&mut self.resources, &Resource::new(told.resource.clone()));
             let lanes = [Lane::Live, Lane::Interactive, Lane::Scheduled];
             for (lane, spent) in lanes.into_iter().zip(spent) {
                 if spent > 0 {
@@ -326,7 +323,9 @@ impl CredentialQuota {
             for other in heard {
                 let told = other.share.resources.iter();
                 for told in told.filter(|told| told.resource == resource.as_str()) {
-                    held = held.saturating_add(told.in_flight).saturating_add(told.held);
+                    held = held
+                        .saturating_add(told.in_flight)
+                        .saturating_add(told.held);
                     spent = spent
                         .saturating_add(told.settled)
                         .saturating_add(told.in_flight);
@@ -346,9 +345,7 @@ impl CredentialQuota {
         let resources = self.resources.iter();
         Learnt {
             resources: resources
-                .map(|(resource, metered)| {
-                    (resource.as_str().to_owned(), metered.demand.hours())
-                })
+                .map(|(resource, metered)| (resource.as_str().to_owned(), metered.demand.hours()))
                 .collect(),
         }
     }
@@ -379,7 +376,7 @@ impl CredentialQuota {
                 let pacer = self.pacer(Some(metered));
                 Some(match lane {
                     Lane::Live => 0,
-                    _ => pacer.floor(lane, level.limit, level.horizon(now), now),
+                    _ => pacer.floor(lane, level.limit, level.horizon(now)),
                 })
             }
             _ => None,

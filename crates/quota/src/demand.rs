@@ -62,9 +62,9 @@ impl Demand {
     }
 
     /// What the lanes before `lane` may still need within `horizon`.
-    pub(crate) fn before(&self, lane: Lane, horizon: Duration, now: Timestamp) -> u64 {
+    pub(crate) fn before(&self, lane: Lane, horizon: Duration) -> u64 {
         match class_before(lane) {
-            Some(class) => self.curves[class].bound(horizon, now),
+            Some(class) => self.curves[class].bound(horizon),
             None => 0,
         }
     }

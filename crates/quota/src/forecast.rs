@@ -101,7 +101,10 @@ mod tests {
     fn steady_spending_goes_on_to_the_reset() {
         let (trend, level) = after_steady(1, 900);
         let forecast = trend.forecast(&level, at(900)).unwrap();
-        assert!((3550..=3650).contains(&forecast.used_at_reset), "{forecast:?}");
+        assert!(
+            (3550..=3650).contains(&forecast.used_at_reset),
+            "{forecast:?}"
+        );
         assert_eq!(forecast.runs_out, None);
     }
 
@@ -120,7 +123,10 @@ mod tests {
         trend.note(&level(0), at(910));
         let forecast = trend.forecast(&level(0), at(911)).unwrap();
         assert_eq!(forecast.used_at_reset, 0);
-        let endless = Level { full_at: None, ..level(9) };
+        let endless = Level {
+            full_at: None,
+            ..level(9)
+        };
         assert_eq!(trend.forecast(&endless, at(911)), None);
     }
 

@@ -140,8 +140,8 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
             .then(|| WaitReason::Blocked.until(level.full_at));
     }
     let pacer = &known.pacer;
-    let floor = pacer.floor(lane, level.limit, level.horizon(now), now);
-    let lowest = pacer.floor(lane, level.limit, Duration::ZERO, now);
+    let floor = pacer.floor(lane, level.limit, level.horizon(now));
+    let lowest = pacer.floor(lane, level.limit, Duration::ZERO);
     let wanted = payable(ask.cost, level.limit.saturating_sub(lowest));
     let needed = floor.saturating_add(wanted);
     if level.free() >= needed {
@@ -166,8 +166,7 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
 
 /// Whether there is no reset to wait for, or only lost answers may have taken too much: one request at a time finds out.
 fn is_doubtful(level: &Level, available: u64, needed: u64) -> bool {
-    let is_doubtful =
-        level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
+    let is_doubtful = level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
     is_doubtful && level.in_flight + level.held == 0
 }
 
@@ -200,9 +199,7 @@ fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<
     if level.full_at.is_none() && level.in_flight + level.held > 0 {
         return Some(WaitReason::Pacing.until(None));
     }
-    let floor = known
-        .pacer
-        .floor(lane, level.limit, level.horizon(now), now);
+    let floor = known.pacer.floor(lane, level.limit, level.horizon(now));
     let slot = known.pacer.slot(&level, floor)?;
     (slot > now).then(|| WaitReason::Pacing.until(Some(slot)))
 }

@@ -93,13 +93,13 @@ pub(crate) struct Pacer<'a> {
 
 impl Pacer<'_> {
     /// What has to remain once a request of `lane` is paid, so long before the reset.
-    pub(crate) fn floor(&self, lane: Lane, limit: u64, horizon: Duration, now: Timestamp) -> u64 {
+    pub(crate) fn floor(&self, lane: Lane, limit: u64, horizon: Duration) -> u64 {
         match self.policy {
             Policy::Even | Policy::Sprint => reserve::floor(lane, self.reserve, limit),
             Policy::Reactive => 0,
             Policy::Adaptive => {
                 let horizon = horizon.saturating_add(self.staleness);
-                adaptive::floor(lane, self.reserve, limit, self.demand, horizon, now)
+                adaptive::floor(lane, self.reserve, limit, self.demand, horizon)
             }
         }
     }
@@ -114,7 +114,7 @@ impl Pacer<'_> {
     ) -> Option<Timestamp> {
         match self.policy {
             Policy::Adaptive => adaptive::when_above(level, wanted, now, |horizon| {
-                self.floor(lane, level.limit, horizon, now)
+                self.floor(lane, level.limit, horizon)
             }),
             Policy::Even | Policy::Sprint | Policy::Reactive => level.full_at,
         }

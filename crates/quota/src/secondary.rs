@@ -41,9 +41,10 @@ const GRAPHQL_BUSY: u64 = 60_000;
 const LONGEST_WORK: Duration = Duration::from_secs(10);
 /// Hundredths of each budget that the lanes after live may use.
 const SHARE_NOT_LIVE: f64 = 0.8;
-/// What that is of the points of a minute.
-pub(crate) const REST_POINTS_LATER: u64 = REST_POINTS * 8 / 10;
-pub(crate) const GRAPHQL_POINTS_LATER: u64 = GRAPHQL_POINTS * 8 / 10;
+/// What that is of a minute's points of the REST API.
+pub const REST_POINTS_LATER: u64 = REST_POINTS * 8 / 10;
+/// What that is of a minute's points of GraphQL.
+pub const GRAPHQL_POINTS_LATER: u64 = GRAPHQL_POINTS * 8 / 10;
 /// Work that keeps its distance may be ahead of it by this much.
 const AHEAD: Duration = SECOND;
 

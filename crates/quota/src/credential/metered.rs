@@ -135,10 +135,7 @@ impl Metered {
     pub(super) fn is_same_window(&self, reset: Option<Timestamp>) -> bool {
         match (self.window.reset, reset) {
             (Some(ours), Some(theirs)) => {
-                between(ours, theirs)
-                    .max(between(theirs, ours))
-                    .as_secs()
-                    <= SAME
+                between(ours, theirs).max(between(theirs, ours)).as_secs() <= SAME
             }
             _ => false,
         }

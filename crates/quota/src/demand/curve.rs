@@ -18,8 +18,8 @@ const HELD: usize = 721;
 const KEPT: usize = 72;
 /// Bins of an hour.
 const HOUR: i64 = 720;
-/// Lengths up to this many bins, two minutes, show what one burst is.
-const BURST: u16 = 24;
+/// The first so many lengths, up to two minutes, show what one burst is.
+const BURSTS: usize = 7;
 /// Up to this many bins, three minutes, one more burst is reckoned with; beyond, two.
 const SOON: i64 = 36;
 /// Standard deviations of chance that are left room for.
@@ -53,6 +53,18 @@ pub(crate) struct Curve {
     hours: Vec<Hour>,
     /// The largest and the second largest of the hours before the present one.
     past: [[u32; 2]; COUNT],
+    summary: Summary,
+}
+
+/// What is asked at each decision, made anew when a maximum changes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Summary {
+    /// The largest amount of each length.
+    most: [u32; COUNT],
+    /// Amount per second over the greatest hour, or since the start where that was later.
+    rate: f64,
+    /// By how much a burst exceeds chance within each of the shorter lengths, or a shorter one.
+    burst: [f64; BURSTS],
 }
 
 impl Default for Curve {
@@ -65,6 +77,7 @@ impl Default for Curve {
             sums: [0; COUNT],
             hours: Vec::new(),
             past: [[0; 2]; COUNT],
+            summary: Summary::default(),
         }
     }
 }
@@ -123,6 +136,9 @@ impl Curve {
             }
         }
         self.head = Some(target);
+        if self.is_first_hour() {
+            self.sum_up();
+        }
         let (before, after) = (head / HOUR, target / HOUR);
         if after > before {
             // The hours in between were quiet, or not seen: only those of which this process knows are counted.
@@ -136,16 +152,13 @@ impl Curve {
     }
 
     /// What may be spent within `horizon`.
-    pub(crate) fn bound(&self, horizon: Duration, now: Timestamp) -> u64 {
-        let Some(head) = self.head else { return 0 };
+    pub(crate) fn bound(&self, horizon: Duration) -> u64 {
         let bins = i64::try_from(horizon.as_secs())
             .unwrap_or(i64::MAX)
             .saturating_add(BIN - 1)
             / BIN;
-        let seconds = horizon.as_secs_f64();
-        let rate = self.rate(bin(now).max(head));
-        let chance = by_chance(rate, seconds);
-        let seen = self.most_within(bins) + self.more_bursts(bins, rate);
+        let chance = by_chance(self.summary.rate, horizon.as_secs_f64());
+        let seen = self.most_within(bins) + self.more_bursts(bins);
         seen.max(chance.ceil() as u64)
     }
 
@@ -177,54 +190,63 @@ impl Curve {
         if bins <= 0 {
             return 0;
         }
-        let longer = LENGTHS
-            .iter()
-            .position(|length| i64::from(*length) >= bins)
-            .unwrap_or(COUNT - 1);
-        let whole = u64::from(self.most(longer));
+        let most = &self.summary.most;
+        let longer = at_least(bins);
+        let whole = u64::from(most[longer]);
         let Some(shorter) = longer.checked_sub(1) else {
             return whole;
         };
         // What fits into an interval fits into two parts of it.
-        let rest = bins - i64::from(LENGTHS[shorter]);
-        let part = LENGTHS
-            .iter()
-            .position(|length| i64::from(*length) >= rest)
-            .unwrap_or(COUNT - 1);
-        whole.min(u64::from(self.most(shorter)) + u64::from(self.most(part)))
+        let part = at_least(bins - i64::from(LENGTHS[shorter]));
+        whole.min(u64::from(most[shorter]) + u64::from(most[part]))
     }
 
-    /// What further bursts may add to what was seen. A burst is what exceeds chance within two minutes; the second largest
-    /// is taken for what one is like, since the largest may have been two.
-    fn more_bursts(&self, bins: i64, rate: f64) -> u64 {
-        let mut burst = 0.0_f64;
-        for (index, length) in LENGTHS.iter().enumerate() {
-            if *length > BURST || i64::from(*length) > bins.max(i64::from(LENGTHS[0])) {
-                break;
-            }
-            let seconds = (i64::from(*length) * BIN + BIN) as f64;
-            let usual = by_chance(rate, seconds);
-            let [first, second] = self.largest(index).map(|most| f64::from(most) - usual);
-            burst = burst.max(if second > 0.0 { second } else { first });
-        }
+    /// What further bursts may add to what was seen.
+    fn more_bursts(&self, bins: i64) -> u64 {
+        let longest = at_least(bins + 1).clamp(1, BURSTS) - 1;
         let more = if bins <= SOON { 1.0 } else { 2.0 };
-        (burst * more) as u64
+        (self.summary.burst[longest] * more) as u64
     }
 
-    /// The greatest rate per second that was seen over an hour, or since the start where that was later.
-    fn rate(&self, bin: i64) -> f64 {
-        let hour = f64::from(self.most(COUNT - 1));
-        let seen = (bin - self.first + 1) * BIN;
-        if self.is_taught || seen >= HOUR * BIN {
+    /// Looks at the maxima anew.
+    fn sum_up(&mut self) {
+        let present = self.hours.last();
+        let mut summary = Summary::default();
+        for (index, most) in summary.most.iter_mut().enumerate() {
+            *most = present
+                .map_or(0, |hour| hour.most[index])
+                .max(self.past[index][0]);
+        }
+        summary.rate = self.rate(summary.most[COUNT - 1]);
+        // A burst is what exceeds chance. The second largest is taken for what one is like: the largest may have been two.
+        let mut longest = 0.0_f64;
+        for (index, burst) in summary.burst.iter_mut().enumerate() {
+            let seconds = (i64::from(LENGTHS[index]) * BIN + BIN) as f64;
+            let usual = by_chance(summary.rate, seconds);
+            let [first, second] = self.largest(index).map(|most| f64::from(most) - usual);
+            longest = longest.max(if second > 0.0 { second } else { first });
+            *burst = longest;
+        }
+        self.summary = summary;
+    }
+
+    fn rate(&self, hour: u32) -> f64 {
+        let hour = f64::from(hour);
+        if !self.is_first_hour() {
             return hour / (HOUR * BIN) as f64;
         }
         // Few seconds say little: the rate may be that of a lucky stretch.
-        (hour + 2.0 * hour.sqrt()) / seen.max(LEAST_SECONDS) as f64
+        (hour + 2.0 * hour.sqrt()) / self.seen().max(LEAST_SECONDS) as f64
     }
 
-    fn most(&self, index: usize) -> u32 {
-        let present = self.hours.last().map_or(0, |hour| hour.most[index]);
-        self.past[index][0].max(present)
+    /// Whether all that is known was seen within less than an hour.
+    fn is_first_hour(&self) -> bool {
+        !self.is_taught && self.seen() < HOUR * BIN
+    }
+
+    /// Seconds that this process has seen.
+    fn seen(&self) -> i64 {
+        self.head.map_or(0, |head| head - self.first + 1) * BIN
     }
 
     /// The largest and the second largest, of different hours.
@@ -240,10 +262,16 @@ impl Curve {
 
     /// The present interval of each length counts for the present hour.
     fn note(&mut self) {
-        if let Some(hour) = self.hours.last_mut() {
-            for (most, sum) in hour.most.iter_mut().zip(self.sums) {
-                *most = (*most).max(sum);
-            }
+        let Some(hour) = self.hours.last_mut() else {
+            return;
+        };
+        let mut is_more = false;
+        for (most, sum) in hour.most.iter_mut().zip(self.sums) {
+            is_more |= sum > *most;
+            *most = (*most).max(sum);
+        }
+        if is_more {
+            self.sum_up();
         }
     }
 
@@ -272,7 +300,15 @@ impl Curve {
                 }
             }
         }
+        self.sum_up();
     }
+}
+
+/// The first of the lengths that is not shorter than so many bins.
+fn at_least(bins: i64) -> usize {
+    LENGTHS
+        .partition_point(|length| i64::from(*length) < bins)
+        .min(COUNT - 1)
 }
 
 /// Takes the greater of each number, hour by hour.

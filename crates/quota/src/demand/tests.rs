@@ -24,14 +24,14 @@ fn learnt(spent: impl IntoIterator<Item = (i64, u64)>, until: i64) -> Demand {
     demand
 }
 
-fn bound(demand: &Demand, horizon: u64, now: i64) -> u64 {
-    demand.before(Lane::Bulk, seconds(horizon), at(now))
+fn bound(demand: &Demand, horizon: u64) -> u64 {
+    demand.before(Lane::Bulk, seconds(horizon))
 }
 
 #[test]
 fn where_nothing_was_ever_spent_nothing_is_left() {
     let demand = learnt([], 24 * HOUR);
-    assert_eq!(bound(&demand, 3600, 24 * HOUR), 0);
+    assert_eq!(bound(&demand, 3600), 0);
     assert!(demand.is_learnt());
     assert!(!learnt([], 2 * HOUR).is_learnt());
 }
@@ -40,7 +40,7 @@ fn where_nothing_was_ever_spent_nothing_is_left() {
 fn steady_work_is_left_its_rate_and_room_for_chance() {
     let steady = (0..24 * HOUR).step_by(2).map(|second| (second, 1));
     let demand = learnt(steady, 24 * HOUR);
-    let bounds = [15, 60, 600, 1800, 3600].map(|horizon| bound(&demand, horizon, 24 * HOUR));
+    let bounds = [15, 60, 600, 1800, 3600].map(|horizon| bound(&demand, horizon));
     // Half a request per second: 7.5, 30, 300, 900 and 1,800, each with five standard deviations and eight on top.
     assert_eq!(bounds, [30, 66, 396, 1060, 2024]);
 }
@@ -49,11 +49,11 @@ fn steady_work_is_left_its_rate_and_room_for_chance() {
 fn after_one_burst_room_is_left_for_two_at_once_and_later_for_three() {
     let burst = (0..90).map(|second| (10 * HOUR + second, 8));
     let demand = learnt(burst, 24 * HOUR);
-    let soon = bound(&demand, 100, 24 * HOUR);
-    let later = bound(&demand, 600, 24 * HOUR);
+    let soon = bound(&demand, 100);
+    let later = bound(&demand, 600);
     assert!((1280..=1440).contains(&soon), "{soon}");
     assert!((1880..=2160).contains(&later), "{later}");
-    let in_half_a_burst = bound(&demand, 45, 24 * HOUR);
+    let in_half_a_burst = bound(&demand, 45);
     assert!(in_half_a_burst >= 2 * 360 - 60, "{in_half_a_burst}");
 }
 
@@ -64,17 +64,20 @@ fn two_bursts_that_overlapped_are_not_taken_for_one_that_comes_again() {
     let mut spent: Vec<(i64, u64)> = bursts.into_iter().flat_map(burst).collect();
     spent.extend(burst(15 * HOUR + 10));
     spent.sort_unstable();
-    let bound = bound(&learnt(spent, 24 * HOUR), 100, 24 * HOUR);
+    let bound = bound(&learnt(spent, 24 * HOUR), 100);
     // The 1,440 that were seen and one more burst of 720, not one of 1,440.
     assert!((2000..=2200).contains(&bound), "{bound}");
 }
 
 #[test]
 fn more_than_was_ever_seen_counts_at_once() {
-    let mut demand = learnt((0..24 * HOUR).step_by(10).map(|second| (second, 1)), 24 * HOUR);
-    let before = bound(&demand, 60, 24 * HOUR);
+    let mut demand = learnt(
+        (0..24 * HOUR).step_by(10).map(|second| (second, 1)),
+        24 * HOUR,
+    );
+    let before = bound(&demand, 60);
     demand.spent(Lane::Live, 400, at(24 * HOUR + 1));
-    let after = bound(&demand, 60, 24 * HOUR + 1);
+    let after = bound(&demand, 60);
     assert!(before < 40 && after >= 400, "{before} {after}");
 }
 
@@ -82,9 +85,9 @@ fn more_than_was_ever_seen_counts_at_once() {
 fn what_was_seen_three_days_ago_is_forgotten() {
     let mut demand = learnt([(HOUR, 500)], 2 * HOUR);
     demand.pass(at(73 * HOUR + 1));
-    assert!(bound(&demand, 15, 73 * HOUR + 1) >= 500);
+    assert!(bound(&demand, 15) >= 500);
     demand.pass(at(75 * HOUR + 1));
-    assert_eq!(bound(&demand, 15, 75 * HOUR + 1), 0);
+    assert_eq!(bound(&demand, 15), 0);
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn what_was_spent_unseen_is_spread_over_the_time_in_which_it_was() {
     let mut demand = Demand::default();
     demand.pass(at(0));
     demand.spent_since(Lane::Live, 1800, at(0), at(HOUR - 1));
-    let (minute, hour) = (bound(&demand, 60, HOUR), bound(&demand, 3600, HOUR));
+    let (minute, hour) = (bound(&demand, 60), bound(&demand, 3600));
     assert!((32..90).contains(&minute), "{minute}");
     assert!((1800..2200).contains(&hour), "{hour}");
 }
@@ -111,7 +114,7 @@ fn each_lane_leaves_what_the_lanes_before_it_need_and_not_what_it_needs_itself()
         demand.spent(lane, amount, at(1));
     }
     demand.pass(at(24 * HOUR));
-    let floors = Lane::ALL.map(|lane| demand.before(lane, seconds(15), at(24 * HOUR)));
+    let floors = Lane::ALL.map(|lane| demand.before(lane, seconds(15)));
     assert_eq!(floors[0], 0);
     assert!(floors.is_sorted(), "{floors:?}");
     assert!((100..=200).contains(&floors[1]), "{floors:?}");
@@ -122,14 +125,17 @@ fn each_lane_leaves_what_the_lanes_before_it_need_and_not_what_it_needs_itself()
 
 #[test]
 fn what_was_learnt_survives_a_restart_and_merging_it_twice_changes_nothing() {
-    let before = learnt((0..12 * HOUR).step_by(3).map(|second| (second, 2)), 12 * HOUR);
+    let before = learnt(
+        (0..12 * HOUR).step_by(3).map(|second| (second, 2)),
+        12 * HOUR,
+    );
     let kept = before.hours();
     let mut after = Demand::default();
     after.pass(at(12 * HOUR + 30));
     after.merge(&kept, at(12 * HOUR + 30));
     assert!(after.is_learnt());
     let horizons = [15, 60, 600, 3600];
-    let of = |demand: &Demand| horizons.map(|horizon| bound(demand, horizon, 12 * HOUR + 30));
+    let of = |demand: &Demand| horizons.map(|horizon| bound(demand, horizon));
     assert_eq!(of(&after), of(&before));
     after.merge(&kept, at(12 * HOUR + 31));
     assert_eq!(of(&after), of(&before));
@@ -139,7 +145,7 @@ fn what_was_learnt_survives_a_restart_and_merging_it_twice_changes_nothing() {
 fn a_clock_that_steps_back_loses_nothing() {
     let mut demand = learnt([(1000, 50)], 1000);
     demand.spent(Lane::Live, 50, at(10));
-    assert!(bound(&demand, 15, 1000) >= 100);
+    assert!(bound(&demand, 15) >= 100);
 }
 
 proptest! {
@@ -158,7 +164,7 @@ proptest! {
             .filter(|(second, _)| (start..start + length as i64).contains(second))
             .map(|(_, amount)| amount)
             .sum();
-        prop_assert!(bound(&demand, length, 7200) >= within);
+        prop_assert!(bound(&demand, length) >= within);
     }
 
     /// The floor only falls while the reset comes nearer.
@@ -171,7 +177,7 @@ proptest! {
         spent.sort_unstable();
         let demand = learnt(spent, 7200);
         let [short, long] = [horizons[0].min(horizons[1]), horizons[0].max(horizons[1])];
-        prop_assert!(bound(&demand, short, 7200) <= bound(&demand, long, 7200));
+        prop_assert!(bound(&demand, short) <= bound(&demand, long));
     }
 
     /// Merging takes the greater of each number, in any order and as often as one likes.

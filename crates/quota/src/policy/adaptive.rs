@@ -31,9 +31,8 @@ pub(crate) fn floor(
     limit: u64,
     demand: &Demand,
     horizon: Duration,
-    now: Timestamp,
 ) -> u64 {
-    let learnt = demand.before(lane, horizon, now);
+    let learnt = demand.before(lane, horizon);
     let held = held(reserve::kept_by(lane, configured, limit), horizon);
     learnt.max(held).min(limit)
 }
@@ -55,9 +54,8 @@ pub(crate) fn when_above(
 ) -> Option<Timestamp> {
     let full_at = level.full_at?;
     let whole = between(now, full_at).as_secs();
-    let is_enough = |horizon: u64| {
-        level.free() >= floor(Duration::from_secs(horizon)).saturating_add(wanted)
-    };
+    let is_enough =
+        |horizon: u64| level.free() >= floor(Duration::from_secs(horizon)).saturating_add(wanted);
     if !is_enough(0) {
         return Some(full_at);
     }

@@ -16,9 +16,15 @@ fn processes(count: usize, used: u64) -> Vec<CredentialQuota> {
 }
 
 fn exchange(processes: &mut [CredentialQuota], now: f64) {
-    let shares: Vec<_> = processes.iter_mut().map(|quota| quota.share(at(now))).collect();
+    let shares: Vec<_> = processes
+        .iter_mut()
+        .map(|quota| quota.share(at(now)))
+        .collect();
     for (index, quota) in processes.iter_mut().enumerate() {
-        let others = shares.iter().enumerate().filter(|(other, _)| *other != index);
+        let others = shares
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
         let heard = others
             .map(|(other, share)| Heard {
                 member: format!("process-{other}"),
@@ -65,13 +71,22 @@ fn a_block_that_one_has_met_closes_all_of_them_and_the_rate_begins_at_half() {
     ask(&mut processes[0], Lane::Bulk, &secondary(Some(90)), 1.0);
     exchange(&mut processes, 2.0);
     for quota in &processes {
-        assert_eq!(waits(quota, Lane::Live, 2.0), Some((WaitReason::Blocked, 91.0)));
+        assert_eq!(
+            waits(quota, Lane::Live, 2.0),
+            Some((WaitReason::Blocked, 91.0))
+        );
         assert!((quota.report(at(92.0)).rate - 0.5).abs() < 0.01);
     }
     exchange(&mut processes, 3.0);
     exchange(&mut processes, 50.0);
-    let rates: Vec<f64> = processes.iter().map(|quota| quota.report(at(92.0)).rate).collect();
-    assert!(rates.iter().all(|rate| (rate - 0.5).abs() < 0.01), "hearing it again changes nothing: {rates:?}");
+    let rates: Vec<f64> = processes
+        .iter()
+        .map(|quota| quota.report(at(92.0)).rate)
+        .collect();
+    assert!(
+        rates.iter().all(|rate| (rate - 0.5).abs() < 0.01),
+        "hearing it again changes nothing: {rates:?}"
+    );
 }
 
 #[test]
@@ -89,7 +104,11 @@ fn live_work_of_one_process_is_what_all_of_them_leave_room_for() {
     }
     let floors: Vec<u64> = processes
         .iter()
-        .map(|quota| quota.floor(Lane::Bulk, &Resource::core(), at(120.0)).unwrap())
+        .map(|quota| {
+            quota
+                .floor(Lane::Bulk, &Resource::core(), at(120.0))
+                .unwrap()
+        })
         .collect();
     assert!(floors.iter().all(|floor| *floor > 2000), "{floors:?}");
     assert!(floors[0].abs_diff(floors[1]) <= 60, "{floors:?}");
@@ -111,7 +130,7 @@ fn what_other_processes_spend_on_bulk_is_not_taken_for_a_stranger_s() {
     for quota in &processes {
         let need = quota.resources[&Resource::core()]
             .demand
-            .before(Lane::Bulk, Duration::from_secs(600), at(300.0));
+            .before(Lane::Bulk, Duration::from_secs(600));
         // The hundred of the first answers were nobody's.
         assert!(need < 300, "{need}");
     }
@@ -125,7 +144,12 @@ fn what_strangers_spend_is_found_beside_other_processes_too() {
         let now = f64::from(tenth) / 10.0;
         // One of ours and one of a stranger's.
         used += 2;
-        ask(&mut processes[tenth as usize % 3], Lane::Bulk, &answer(used.min(5000)), now);
+        ask(
+            &mut processes[tenth as usize % 3],
+            Lane::Bulk,
+            &answer(used.min(5000)),
+            now,
+        );
         if tenth % 10 == 0 {
             exchange(&mut processes, now);
         }
@@ -136,7 +160,7 @@ fn what_strangers_spend_is_found_beside_other_processes_too() {
     for quota in &processes {
         let need = quota.resources[&Resource::core()]
             .demand
-            .before(Lane::Bulk, Duration::from_secs(200), at(201.0));
+            .before(Lane::Bulk, Duration::from_secs(200));
         assert!(need >= 1900, "{need}");
     }
 }
@@ -156,8 +180,17 @@ fn a_process_alone_in_silence_keeps_to_the_part_it_had() {
             begun += 12;
         }
     }
-    assert!((12..=25).contains(&begun), "a quarter of the hundred: {begun}");
-    quota.hear(&Hearing::Others { me: "process-0".to_owned(), heard: Vec::new() }, at(400.0));
+    assert!(
+        (12..=25).contains(&begun),
+        "a quarter of the hundred: {begun}"
+    );
+    quota.hear(
+        &Hearing::Others {
+            me: "process-0".to_owned(),
+            heard: Vec::new(),
+        },
+        at(400.0),
+    );
     assert_eq!(quota.decide(Lane::Bulk, &item(12), at(400.0)), Decision::Go);
 }
 

@@ -39,8 +39,16 @@ fn items_under_way_count_as_spent_for_the_next_one_and_not_for_live_work() {
     assert!(!may_begin(&quota, 12));
     assert!(!may_send(&quota, Lane::Bulk, None));
     let mut nearly_empty = left(12);
-    nearly_empty.resources.get_mut(&Resource::core()).unwrap().bucket.hold(12);
-    assert!(may_send(&nearly_empty, Lane::Live, None), "live work may take it all");
+    nearly_empty
+        .resources
+        .get_mut(&Resource::core())
+        .unwrap()
+        .bucket
+        .hold(12);
+    assert!(
+        may_send(&nearly_empty, Lane::Live, None),
+        "live work may take it all"
+    );
 }
 
 #[test]
@@ -53,7 +61,10 @@ fn a_request_of_an_item_goes_at_the_reserve_until_the_item_has_cost_what_was_exp
         let reservation = quota.reserve(Lane::Bulk, read().within(item), at(1.0));
         quota.settle(reservation, &answer(3998 + used), at(1.0));
     }
-    assert!(!may_send(&quota, Lane::Bulk, Some(item)), "beyond that it waits like any other");
+    assert!(
+        !may_send(&quota, Lane::Bulk, Some(item)),
+        "beyond that it waits like any other"
+    );
 }
 
 #[test]
@@ -95,7 +106,14 @@ fn an_answer_after_the_end_of_its_item_leaves_nothing_behind() {
     let late = quota.reserve(Lane::Bulk, read().within(item), at(1.0));
     let dropped = quota.reserve(Lane::Bulk, read().within(item), at(1.0));
     quota.end(item);
-    quota.settle(late, &Seen { charged: Some(0), ..answer(3000) }, at(2.0));
+    quota.settle(
+        late,
+        &Seen {
+            charged: Some(0),
+            ..answer(3000)
+        },
+        at(2.0),
+    );
     quota.refund(dropped, at(2.0));
     let bucket = &quota.resources[&Resource::core()].bucket;
     assert_eq!((bucket.held(), bucket.in_flight()), (0, 0));
@@ -126,7 +144,20 @@ fn an_item_pays_for_one_bucket_only() {
     let item = begun(&mut quota, 12, 1.0);
     ask(&mut quota, Lane::Live, &answer(4000), 1.0);
     let search = Resource::search();
-    quota.observe(&search, &Observation { limit: Some(30), remaining: Some(12), used: Some(18), reset: Some(at(60.0)), ..Observation::default() }, at(1.0));
+    quota.observe(
+        &search,
+        &Observation {
+            limit: Some(30),
+            remaining: Some(12),
+            used: Some(18),
+            reset: Some(at(60.0)),
+            ..Observation::default()
+        },
+        at(1.0),
+    );
     let query = Ask::read(search, 1).within(item);
-    assert!(matches!(quota.decide(Lane::Bulk, &query, at(1.0)), Decision::Wait(_)));
+    assert!(matches!(
+        quota.decide(Lane::Bulk, &query, at(1.0)),
+        Decision::Wait(_)
+    ));
 }
