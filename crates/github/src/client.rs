@@ -234,6 +234,7 @@ impl Inner {
             status,
             headers,
             body,
+            is_whole: _,
         } = answered;
         Response {
             status,

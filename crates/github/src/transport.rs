@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
@@ -164,12 +165,14 @@ pub fn reqwest_transport(api_url: &ApiUrl) -> Result<Transport, Error> {
     )))
 }
 
-/// A whole answer.
+/// An answer: a whole one, or a refusal however little of it has arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether nothing is missing from the body.
+    pub(crate) is_whole: bool,
 }
 
 /// The bounds of one call.
@@ -187,63 +190,60 @@ pub(crate) async fn call(
     request: Request<Bytes>,
     bounds: Bounds,
 ) -> Result<Answered, TransportError> {
-    let whole = async {
-        let response = transport.clone().oneshot(request).await?;
-        let (parts, body) = response.into_parts();
-        let (body, end) = gather(body, bounds.body).await;
-        let answered = Answered {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        };
-        match end {
-            // However little of a refusal has arrived: what it says must be heeded.
-            _ if is_refusal(&answered) => Ok(answered),
-            Ok(()) if is_cut_short(&answered) => Err(TransportError::new(Fault::Broken)),
-            Ok(()) => Ok(answered),
-            Err(error) => Err(error),
-        }
+    let late = || TransportError::new(Fault::Timeout);
+    let deadline = Instant::now() + bounds.time;
+    let response = timeout_at(deadline, transport.clone().oneshot(request)).await;
+    let (parts, body) = response.map_err(|_elapsed| late())??.into_parts();
+    let mut gathered = BytesMut::new();
+    let gathering = timeout_at(deadline, gather(body, bounds.body, &mut gathered)).await;
+    let end = gathering.unwrap_or_else(|_elapsed| Err(late()));
+    let mut answered = Answered {
+        status: parts.status,
+        headers: parts.headers,
+        body: gathered.freeze(),
+        is_whole: true,
     };
-    match tokio::time::timeout(bounds.time, whole).await {
-        Ok(outcome) => outcome,
-        Err(_elapsed) => Err(TransportError::new(Fault::Timeout)),
+    let end = match end {
+        Ok(()) if is_cut_short(&answered) => Err(TransportError::new(Fault::Broken)),
+        end => end,
+    };
+    // However little of a refusal has arrived: it may be a limit, and what it says of one must be heeded.
+    answered.is_whole = end.is_ok();
+    match end {
+        Err(error) if !may_be_a_limit(answered.status) => Err(error),
+        Ok(()) | Err(_) => Ok(answered),
     }
 }
 
-/// What arrived of a body, and how that ended.
-async fn gather(mut body: Body, most: usize) -> (Bytes, Result<(), TransportError>) {
-    let mut gathered = BytesMut::new();
+/// Gathers what arrives of a body, until its end or until it breaks off.
+async fn gather(
+    mut body: Body,
+    most: usize,
+    gathered: &mut BytesMut,
+) -> Result<(), TransportError> {
     while let Some(frame) = body.frame().await {
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => return (gathered.freeze(), Err(error)),
-        };
         // Trailers say nothing that is read here.
-        let Ok(data) = frame.into_data() else {
+        let Ok(data) = frame?.into_data() else {
             continue;
         };
         if gathered.len() + data.len() > most {
-            return (gathered.freeze(), Err(TransportError::new(Fault::TooLarge)));
+            return Err(TransportError::new(Fault::TooLarge));
         }
         gathered.extend_from_slice(&data);
     }
-    (gathered.freeze(), Ok(()))
+    Ok(())
 }
 
-/// Whether status, headers and as much of the body as there is tell of a limit.
-fn is_refusal(answered: &Answered) -> bool {
-    let header = |name: &str| answered.headers.get(name)?.to_str().ok();
-    let body = String::from_utf8_lossy(&answered.body);
-    quota::refusal::classify(
-        answered.status.as_u16(),
-        &quota::Observation::read(header),
-        &body,
+/// Whether GitHub refuses with this status what is beyond a limit.
+pub(crate) fn may_be_a_limit(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
     )
-    .is_some()
 }
 
-/// Whether the body is shorter than announced, or a successful JSON answer that does not parse: a proxy between here and
-/// GitHub may re-frame a body that broke off, so that its length alone proves nothing.
+/// Whether the body is shorter than announced, or JSON that does not parse where that would matter: a proxy between here
+/// and GitHub may re-frame a body that broke off, so that its length alone proves nothing.
 fn is_cut_short(answered: &Answered) -> bool {
     let headers = &answered.headers;
     let no_body = matches!(
@@ -259,8 +259,8 @@ fn is_cut_short(answered: &Answered) -> bool {
     {
         return true;
     }
-    answered.status.is_success()
-        && !answered.body.is_empty()
+    let matters = answered.status.is_success() && !answered.body.is_empty();
+    (matters || may_be_a_limit(answered.status))
         && is_json(headers)
         && serde_json::from_slice::<serde::de::IgnoredAny>(&answered.body).is_err()
 }

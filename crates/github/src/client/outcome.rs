@@ -182,13 +182,15 @@ pub(crate) fn observe(headers: &HeaderMap) -> Observation {
 
 /// A refusal by a limit, in whichever form it came.
 fn refusal(answered: &Answered, observation: &Observation, peek: &Peek) -> Option<Refusal> {
-    let status = answered.status.as_u16();
-    if let 403 | 429 = status {
-        return quota::refusal::classify(
-            status,
+    if transport::may_be_a_limit(answered.status) {
+        let said = quota::refusal::classify(
+            answered.status.as_u16(),
             observation,
             &String::from_utf8_lossy(&answered.body),
         );
+        // What broke off before it said anything is taken for the worse of what it may have been.
+        let unsaid = (!answered.is_whole).then_some(Refusal::Secondary { retry_after: None });
+        return said.or(unsaid);
     }
     let errors = peek
         .errors

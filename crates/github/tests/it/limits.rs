@@ -9,7 +9,7 @@ use github_sim::limit::{RefusalStatus, Resource};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, status};
 
 async fn read(client: &Client) {
     client
@@ -88,6 +88,54 @@ async fn a_refusal_that_breaks_off_is_heeded_as_far_as_it_came() {
         assert!(begun.elapsed().as_secs() >= 60);
         lab.assert_nothing_sent_into_a_block();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_breaks_off_before_it_says_why_is_taken_for_a_limit() {
+    let slowly = Action::Trickle {
+        pieces: 100,
+        pause_ms: 1_000,
+    };
+    for breaks_off in [
+        Action::Truncate { keep: Some(0) },
+        Action::Truncate { keep: Some(10) },
+        slowly,
+    ] {
+        for status in [RefusalStatus::Forbidden, RefusalStatus::TooManyRequests] {
+            let lab = Lab::new();
+            let client = lab.with_token();
+            let limit = Action::SecondaryLimit {
+                seconds: 60,
+                retry_after: false,
+                status,
+                claims_exhaustion: false,
+            };
+            lab.strikes(Rule::always(limit).times(1));
+            lab.strikes(Rule::always(breaks_off.clone()).times(1));
+            let begun = Instant::now();
+            read(&client).await;
+            assert!(begun.elapsed().as_secs() >= 60, "{:?}", begun.elapsed());
+            assert_eq!(lab.summary().total.requests, 2, "{breaks_off:?}");
+            let report = lab.governor.gate("lab").report().quota;
+            assert_eq!((report.secondary_hits, report.incidents), (1, 1));
+            lab.assert_nothing_sent_into_a_block();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_permission_that_is_told_whole_closes_nothing() {
+    let lab = Lab::new();
+    let client = lab.with_token();
+    lab.strikes(Rule::always(status(403)).times(1));
+    let error = client
+        .send(Lane::Scheduled, rest::users::org("acme"))
+        .await
+        .unwrap_err();
+    assert!(error.is_forbidden() && !error.is_rate_limit(), "{error}");
+    let begun = Instant::now();
+    read(&client).await;
+    assert!(begun.elapsed().as_secs() < 1);
 }
 
 #[tokio::test(start_paused = true)]
