@@ -24,9 +24,7 @@ fn fleet(rank: usize, size: usize) -> Fleet {
 }
 
 fn may_go(fleet: &Fleet, headroom: u64, now: Timestamp) -> bool {
-    fleet
-        .turn(headroom, 12, 0, now, &Skew::default())
-        .is_none()
+    fleet.turn(headroom, 12, 0, now, &Skew::default()).is_none()
 }
 
 #[test]
@@ -92,7 +90,10 @@ fn in_silence_each_keeps_to_its_part_of_headroom_and_rate_until_it_ends() {
     let mut fleet = fleet(0, 4);
     fleet.fall_silent();
     assert!(may_go(&fleet, 48, at(2500)));
-    assert!(!may_go(&fleet, 47, at(2500)), "its turn, if it could be heard");
+    assert!(
+        !may_go(&fleet, 47, at(2500)),
+        "its turn, if it could be heard"
+    );
     let others = fleet.others();
     assert_eq!((others.divided_by, others.rest_points), (4, 540));
     fleet.hear("process-0", &[]);

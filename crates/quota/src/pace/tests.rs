@@ -22,7 +22,12 @@ fn level(limit: u64, remaining: u64) -> Standing {
 }
 
 /// Decides as `even` does, with a reserve of 1,000, for a process that is alone.
-fn decide_as(lane: Lane, ask: &Ask, standing: Standing, closed_until: Option<Timestamp>) -> Decision {
+fn decide_as(
+    lane: Lane,
+    ask: &Ask,
+    standing: Standing,
+    closed_until: Option<Timestamp>,
+) -> Decision {
     let known = Known {
         closed_until,
         standing,

@@ -82,7 +82,10 @@ fn a_fifth_of_the_points_of_a_minute_stays_free_for_live_work() {
 fn rest_and_graphql_have_points_of_their_own() {
     let mut ledger = Ledger::default();
     assert_eq!(send_all(&mut ledger, Lane::Scheduled, &read(), at(0)), 720);
-    assert_eq!(send_all(&mut ledger, Lane::Scheduled, &query(), at(0)), 1600);
+    assert_eq!(
+        send_all(&mut ledger, Lane::Scheduled, &query(), at(0)),
+        1600
+    );
 }
 
 #[test]
@@ -155,7 +158,12 @@ fn answers_to_come_are_reckoned_with() {
     let mut ledger = Ledger::default();
     for _ in 0..30 {
         ledger.sent(Lane::Scheduled, &query(), at(0));
-        ledger.ended(Lane::Scheduled, &query(), Some(Duration::from_secs(10)), at(0));
+        ledger.ended(
+            Lane::Scheduled,
+            &query(),
+            Some(Duration::from_secs(10)),
+            at(0),
+        );
     }
     let later = at(100_000);
     let mut in_flight = 0;
@@ -189,7 +197,10 @@ fn an_incident_halves_every_budget_and_spaces_requests_until_it_has_recovered() 
     assert_eq!(send_all(&mut ledger, Lane::Live, &read(), reopened), 449);
 
     let recovered = at(60_000 + 600_000);
-    assert_eq!(send_all(&mut ledger, Lane::Scheduled, &read(), recovered), 720);
+    assert_eq!(
+        send_all(&mut ledger, Lane::Scheduled, &read(), recovered),
+        720
+    );
 }
 
 proptest! {
