@@ -40,6 +40,8 @@ pub mod skew;
 
 pub mod clock;
 
+pub mod simulate;
+
 mod time;
 
 pub use ask::{Ask, Seen};

@@ -1,0 +1,454 @@
+//! Decides which worlds a policy has to prove itself in. Plain data: what arrives is drawn in `arrivals`.
+
+use super::dice::{CALM, CHAOS, Network};
+
+/// One world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What is special about it.
+    pub about: &'static str,
+    /// Requests in an hour.
+    pub limit: u64,
+    /// Live requests, aside from bursts.
+    pub live: Rate,
+    /// Live requests that come in bursts.
+    pub bursts: Option<Bursts>,
+    /// Others who spend from the same credential and are no process of ours.
+    pub strangers: Option<Strangers>,
+    /// Items of the bulk job.
+    pub items: u32,
+    /// Calls of one item, from and to; any number between is as likely.
+    pub calls: (u32, u32),
+    /// The share of bulk calls that are answered by 304, free of the primary limit.
+    pub unchanged: f64,
+    /// Processes that share the credential. Live work is in the first, bulk work in all.
+    pub processes: usize,
+    /// Seconds until the first reset.
+    pub first_reset: u32,
+    /// Used of the first window before the start, by whomever.
+    pub used: u64,
+    /// Seconds by which the processes' clocks are ahead of GitHub's.
+    pub skew: i64,
+    /// The way to GitHub and back.
+    pub network: Network,
+    /// Seconds between the kills of a process that does bulk work, on average.
+    pub kills: Option<f64>,
+    /// Whether the store through which processes hear of each other is lost within the first ten minutes.
+    pub is_store_lost: bool,
+    /// Windows of the same traffic without bulk work before the start.
+    pub history: u32,
+    /// How its ratio counts.
+    pub counts: Ratio,
+    /// After so many hours a job is unfinished.
+    pub hours: u32,
+}
+
+/// Live requests per second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// None.
+    Idle,
+    /// At random, so many per second.
+    Steady(f64),
+    /// A day of it: a sinus between the two, and the start at any hour.
+    Daily(f64, f64),
+    /// The first rate until so many seconds after the start, then the second.
+    Until(f64, u32, f64),
+}
+
+/// Live requests in bursts that start at random.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bursts {
+    /// Seconds between two starts, on average.
+    pub apart: f64,
+    /// Requests of one burst.
+    pub requests: u32,
+    /// Seconds that a burst lasts.
+    pub lasts: f64,
+    /// Whether, once after the start, a second burst starts 10 to 60 seconds after a first one.
+    pub overlap: bool,
+}
+
+/// Spending that no process of ours makes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Strangers {
+    /// Requests per second, at random.
+    pub rate: f64,
+    /// Clumps: seconds between two on average, requests of one; each lasts 20 seconds.
+    pub clumps: Option<(f64, u32)>,
+}
+
+/// How the ratio of makespan and oracle counts towards the bars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ratio {
+    /// In the mean and the worst.
+    Counts,
+    /// Not: nothing is known at the start. No worse than `even`.
+    Cold,
+    /// Not: live work alone asks for more than the limit. No worse than `even`.
+    Infeasible,
+    /// Not: an item costs more than may be spent in a window. No worse than `even`.
+    Dear,
+}
+
+impl Ratio {
+    /// The word in tables and rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Ratio::Counts => "counts",
+            Ratio::Cold => "cold",
+            Ratio::Infeasible => "infeasible",
+            Ratio::Dear => "dear",
+        }
+    }
+}
+
+/// Bursts of 700 requests in 90 seconds, about every second hour.
+const BURSTS: Bursts = Bursts {
+    apart: 7200.0,
+    requests: 700,
+    lasts: 90.0,
+    overlap: false,
+};
+
+/// Everything usual: 5,000 requests an hour, items of 12 calls, one process, a day of history.
+fn usual(name: &'static str, about: &'static str, live: Rate, items: u32) -> Scenario {
+    Scenario {
+        name,
+        about,
+        limit: 5000,
+        live,
+        bursts: None,
+        strangers: None,
+        items,
+        calls: (12, 12),
+        unchanged: 0.0,
+        processes: 1,
+        first_reset: 3600,
+        used: 0,
+        skew: 0,
+        network: CALM,
+        kills: None,
+        is_store_lost: false,
+        history: 24,
+        counts: Ratio::Counts,
+        hours: 40,
+    }
+}
+
+fn cold(name: &'static str, about: &'static str, live: Rate) -> Scenario {
+    Scenario {
+        history: 0,
+        counts: Ratio::Cold,
+        ..usual(name, about, live, 300)
+    }
+}
+
+/// Every scenario, in the order of tables.
+pub fn matrix() -> Vec<Scenario> {
+    use Rate::{Daily, Idle, Steady, Until};
+    let half = Steady(0.5);
+    vec![
+        usual("idle", "no live work, 300 items", Idle, 300),
+        usual("live-0.25", "live 0.25/s, 300 items", Steady(0.25), 300),
+        Scenario {
+            first_reset: 1800,
+            used: 2000,
+            ..usual(
+                "live-0.5-midway",
+                "live 0.5/s, start mid-window with 2,000 used",
+                half,
+                300,
+            )
+        },
+        usual(
+            "live-0.25-long",
+            "live 0.25/s, 1,000 items",
+            Steady(0.25),
+            1000,
+        ),
+        usual("live-1", "live 1/s, 300 items", Steady(1.0), 300),
+        usual("live-1.3", "live 1.3/s, 300 items", Steady(1.3), 300),
+        Scenario {
+            bursts: Some(BURSTS),
+            ..usual(
+                "bursts",
+                "live 0.2/s and bursts of 700 in 90 s",
+                Steady(0.2),
+                1000,
+            )
+        },
+        Scenario {
+            bursts: Some(Bursts {
+                overlap: true,
+                ..BURSTS
+            }),
+            ..usual(
+                "bursts-overlap",
+                "the same, and two bursts that overlap",
+                Steady(0.2),
+                1000,
+            )
+        },
+        Scenario {
+            bursts: Some(BURSTS),
+            processes: 4,
+            ..usual(
+                "bursts-4",
+                "the same bursts, bulk work in 4 processes",
+                Steady(0.2),
+                1000,
+            )
+        },
+        usual(
+            "daily",
+            "live 0.1 to 0.9/s in the course of a day",
+            Daily(0.1, 0.9),
+            1000,
+        ),
+        Scenario {
+            first_reset: 1800,
+            used: 4000,
+            ..usual(
+                "used-4000",
+                "no live work, start mid-window with 4,000 used",
+                Idle,
+                300,
+            )
+        },
+        Scenario {
+            processes: 4,
+            ..usual(
+                "processes-4",
+                "live 0.5/s in one of 4 processes, bulk work in all",
+                half,
+                600,
+            )
+        },
+        Scenario {
+            processes: 8,
+            ..usual(
+                "processes-8",
+                "live 0.5/s in one of 8 processes, bulk work in all",
+                half,
+                600,
+            )
+        },
+        Scenario {
+            calls: (8, 8),
+            ..usual("items-8", "live 0.5/s, items of 8 calls", half, 450)
+        },
+        Scenario {
+            calls: (30, 30),
+            ..usual("items-30", "live 0.5/s, items of 30 calls", half, 160)
+        },
+        Scenario {
+            calls: (60, 60),
+            ..usual("items-60", "live 0.5/s, items of 60 calls", half, 80)
+        },
+        Scenario {
+            calls: (8, 60),
+            ..usual(
+                "items-mixed",
+                "live 0.5/s, items of 8 to 60 calls",
+                half,
+                140,
+            )
+        },
+        Scenario {
+            limit: 60,
+            calls: (8, 8),
+            ..usual(
+                "limit-60",
+                "60 an hour, live 3 an hour, items of 8",
+                Steady(3.0 / 3600.0),
+                30,
+            )
+        },
+        Scenario {
+            limit: 1000,
+            ..usual(
+                "limit-1000",
+                "1,000 an hour, live 180 an hour",
+                Steady(0.05),
+                150,
+            )
+        },
+        Scenario {
+            limit: 12_500,
+            ..usual("limit-12500", "12,500 an hour, live 1/s", Steady(1.0), 1250)
+        },
+        Scenario {
+            limit: 15_000,
+            ..usual("limit-15000", "15,000 an hour, live 1/s", Steady(1.0), 1500)
+        },
+        Scenario {
+            skew: 120,
+            ..usual(
+                "clock-ahead",
+                "live 0.5/s, our clocks two minutes ahead of GitHub's",
+                half,
+                300,
+            )
+        },
+        Scenario {
+            skew: -120,
+            ..usual(
+                "clock-behind",
+                "live 0.5/s, our clocks two minutes behind GitHub's",
+                half,
+                300,
+            )
+        },
+        Scenario {
+            strangers: Some(Strangers {
+                rate: 0.3,
+                clumps: None,
+            }),
+            ..usual(
+                "strangers",
+                "live 0.25/s, strangers spend 0.3/s",
+                Steady(0.25),
+                500,
+            )
+        },
+        Scenario {
+            strangers: Some(Strangers {
+                rate: 0.05,
+                clumps: Some((1200.0, 150)),
+            }),
+            ..usual(
+                "strangers-clumps",
+                "live 0.25/s, strangers spend 150 at a time",
+                Steady(0.25),
+                500,
+            )
+        },
+        Scenario {
+            unchanged: 0.4,
+            ..usual(
+                "unchanged",
+                "live 0.5/s, two of five bulk calls answered by 304",
+                half,
+                600,
+            )
+        },
+        Scenario {
+            network: CHAOS,
+            ..usual(
+                "chaos",
+                "live 0.5/s, answers out of order, one in fifty lost",
+                half,
+                300,
+            )
+        },
+        Scenario {
+            processes: 4,
+            kills: Some(300.0),
+            ..usual(
+                "kills",
+                "live 0.5/s, 4 processes, those without live work killed at random",
+                half,
+                600,
+            )
+        },
+        Scenario {
+            processes: 4,
+            is_store_lost: true,
+            ..usual(
+                "store-lost",
+                "live 0.5/s, 4 processes that no longer hear of each other",
+                half,
+                600,
+            )
+        },
+        cold("cold-idle", "no live work, nothing learnt yet", Idle),
+        cold("cold-live-0.5", "live 0.5/s, nothing learnt yet", half),
+        cold("cold-live-1", "live 1/s, nothing learnt yet", Steady(1.0)),
+        Scenario {
+            bursts: Some(BURSTS),
+            ..cold(
+                "cold-bursts",
+                "live 0.2/s and bursts, nothing learnt yet",
+                Steady(0.2),
+            )
+        },
+        Scenario {
+            counts: Ratio::Infeasible,
+            hours: 8,
+            ..usual(
+                "overload",
+                "live 1.6/s, more than the limit",
+                Steady(1.6),
+                300,
+            )
+        },
+        Scenario {
+            counts: Ratio::Infeasible,
+            hours: 24,
+            ..usual(
+                "overload-ends",
+                "live 1.6/s for three hours, then 0.2/s",
+                Until(1.6, 10_800, 0.2),
+                300,
+            )
+        },
+        Scenario {
+            limit: 60,
+            calls: (60, 60),
+            counts: Ratio::Dear,
+            ..usual(
+                "dear-items",
+                "60 an hour, live 3 an hour, items of 60",
+                Steady(3.0 / 3600.0),
+                4,
+            )
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_different_and_short() {
+        let all = matrix();
+        for (index, scenario) in all.iter().enumerate() {
+            assert!(scenario.name.len() <= 16, "{}", scenario.name);
+            assert!(all[..index].iter().all(|other| other.name != scenario.name));
+        }
+    }
+
+    #[test]
+    fn the_matrix_has_what_the_product_promises_to_simulate() {
+        let all = matrix();
+        let any = |is: fn(&Scenario) -> bool| assert!(all.iter().any(is));
+        for limit in [60, 1000, 5000, 12_500, 15_000] {
+            assert!(
+                all.iter().any(|scenario| scenario.limit == limit),
+                "{limit}"
+            );
+        }
+        for processes in [1, 4, 8] {
+            assert!(all.iter().any(|scenario| scenario.processes == processes));
+        }
+        for skew in [-120, 0, 120] {
+            assert!(all.iter().any(|scenario| scenario.skew == skew), "{skew}");
+        }
+        for rate in [0.25, 0.5, 1.0, 1.3] {
+            assert!(
+                all.iter()
+                    .any(|scenario| scenario.live == Rate::Steady(rate))
+            );
+        }
+        any(|scenario| scenario.kills.is_some());
+        any(|scenario| scenario.strangers.is_some());
+        any(|scenario| scenario.unchanged > 0.0);
+        any(|scenario| scenario.bursts.is_some_and(|bursts| bursts.overlap));
+        any(|scenario| scenario.calls == (8, 60));
+        any(|scenario| scenario.used > 0);
+    }
+}
