@@ -134,6 +134,8 @@ impl Scrape {
 pub struct Quota {
     /// Requests (or points) of each hourly quota that scheduled work leaves untouched.
     pub reserve: u64,
+    /// How work that can wait is paced.
+    pub policy: quota::Policy,
 }
 
 /// What `/metrics` shows, and how fresh.

@@ -119,7 +119,7 @@ pub(crate) fn governor(config: &Config, clock: Clock) -> Arc<Governor> {
         clock,
         quota::Settings {
             reserve: config.quota.reserve,
-            ..quota::Settings::default()
+            policy: config.quota.policy,
         },
     )
 }

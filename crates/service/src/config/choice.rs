@@ -8,6 +8,10 @@ pub(crate) trait Choice {
     fn word(&self) -> &'static str;
     /// Takes a word; false if it is none of the few.
     fn choose(&mut self, word: &str) -> bool;
+    /// Why a word that has a meaning elsewhere has none here.
+    fn why_not(&self, _word: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 macro_rules! choice {
@@ -85,5 +89,37 @@ choice! {
         Text = "text",
         /// One JSON object per line.
         Json = "json",
+    }
+}
+
+/// The policies that a node may run; the others are there to be compared with.
+impl Choice for quota::Policy {
+    fn words(&self) -> &'static [&'static str] {
+        const WORDS: &[&str] = &[
+            quota::Policy::Adaptive.as_str(),
+            quota::Policy::Even.as_str(),
+        ];
+        WORDS
+    }
+
+    fn word(&self) -> &'static str {
+        self.as_str()
+    }
+
+    fn choose(&mut self, word: &str) -> bool {
+        match word.parse() {
+            Ok(policy @ (quota::Policy::Adaptive | quota::Policy::Even)) => {
+                *self = policy;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn why_not(&self, word: &str) -> Option<&'static str> {
+        let policy: quota::Policy = word.parse().ok()?;
+        (!self.words().contains(&policy.as_str())).then_some(
+            "is there for `tidegate simulate` alone, since it spends what live work needs",
+        )
     }
 }

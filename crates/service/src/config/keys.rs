@@ -109,6 +109,16 @@ pub static KEYS: &[Key<Config>] = &[
         slot: |config| Slot::Number(&mut config.quota.reserve, 0..=1_000_000),
     },
     Key {
+        name: "quota.policy",
+        default: Some("adaptive"),
+        flag: None,
+        about: "How work that can wait is paced. `adaptive` learns what more urgent work needs until the reset, leaves that and spends \
+                the rest at once; while it has learnt little it leaves `quota.reserve`. `even` always leaves `quota.reserve` and \
+                spreads the rest over the window.",
+        example: "\"even\"",
+        slot: |config| Slot::Choice(&mut config.quota.policy),
+    },
+    Key {
         name: "export.refresh_interval",
         default: Some("15s"),
         flag: None,

@@ -85,7 +85,10 @@ impl Slot<'_> {
             }
             (Slot::Choice(place), Written::Text(word)) => {
                 if !place.choose(word) {
-                    return Err(format!("`{word}` is not {wanted}"));
+                    return Err(match place.why_not(word) {
+                        Some(why) => format!("`{word}` {why}: write {wanted}"),
+                        None => format!("`{word}` is not {wanted}"),
+                    });
                 }
             }
             (Slot::Address(place), Written::Text(text)) => *place = address(text)?,

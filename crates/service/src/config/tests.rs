@@ -635,6 +635,27 @@ fn no_secret_shows_in_show_or_in_debug_or_in_a_complaint() {
 }
 
 #[test]
+fn a_policy_that_is_there_to_be_compared_with_is_refused_by_name() {
+    let taken = |word: &str| taken(&format!("quota.policy = \"{word}\""), Path::new("t.toml"));
+    for (word, policy) in [
+        ("adaptive", quota::Policy::Adaptive),
+        ("even", quota::Policy::Even),
+    ] {
+        let (config, book) = taken(word);
+        assert_eq!((config.quota.policy, book.complaints), (policy, vec![]));
+    }
+    let complaint = |word| taken(word).1.complaints[0].message.clone();
+    for word in ["reactive", "sprint"] {
+        let said = complaint(word);
+        assert!(
+            said.contains("`tidegate simulate` alone") && said.ends_with("one of adaptive, even"),
+            "{said}"
+        );
+    }
+    assert_eq!(complaint("fair"), "`fair` is not one of adaptive, even");
+}
+
+#[test]
 fn the_page_in_the_documentation_is_the_one_made_from_the_table() {
     let written = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
