@@ -10,9 +10,12 @@ mod demo;
 mod doctor;
 mod flags;
 mod output;
+mod plan;
 mod run;
 mod scrape;
 mod sim;
+mod simulate;
+mod span;
 mod status;
 mod table;
 mod world;
@@ -56,10 +59,12 @@ enum Command {
     Run(run::Arguments),
     Scrape(scrape::Arguments),
     Status(status::Arguments),
+    Plan(plan::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(check::Command),
     Sim(sim::Arguments),
+    Simulate(simulate::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -179,9 +184,11 @@ async fn dispatch(command: Command, invocation: Invocation) -> anyhow::Result<Ou
         Command::Run(arguments) => run::run(arguments, invocation).await,
         Command::Scrape(arguments) => scrape::run(arguments, invocation).await,
         Command::Status(arguments) => status::run(arguments, invocation).await,
+        Command::Plan(arguments) => plan::run(&arguments, &invocation),
         Command::Doctor(arguments) => doctor::run(arguments, invocation).await,
         Command::Config(command) => check::run(&command, &invocation),
         Command::Sim(arguments) => sim::run(arguments, invocation).await,
+        Command::Simulate(arguments) => simulate::run(arguments, invocation).await,
         Command::Completions(arguments) => completions::run(&arguments, &invocation),
     }
 }

@@ -30,6 +30,7 @@ use tokio::task::JoinSet;
 
 use self::fetch::{Trouble, Visit};
 use self::plan::{Probed, Step};
+pub(crate) use self::plan::read_again_after;
 pub use self::probe::ProbeError;
 use self::refusals::Refusals;
 use crate::config;

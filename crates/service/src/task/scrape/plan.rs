@@ -144,6 +144,12 @@ fn first_fetch(probed: &Probed, stream: Stream) -> Step {
     if empty { Step::Empty } else { Step::Fetch }
 }
 
+/// The time between two such readings of one repository, in the mean over all of them.
+pub(crate) fn read_again_after() -> SignedDuration {
+    let early = i64::try_from(SPREAD_HOURS * 60 / 2).unwrap_or(0);
+    READ_AGAIN_AFTER - SignedDuration::from_mins(early)
+}
+
 fn due_after(repo: RepoId) -> SignedDuration {
     let early = i64::try_from(repo.0 % (SPREAD_HOURS * 60)).unwrap_or(0);
     READ_AGAIN_AFTER - SignedDuration::from_mins(early)
