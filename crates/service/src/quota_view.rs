@@ -4,12 +4,18 @@
 //! Decides nothing about pace, and never says more of a credential than its name. A process publishes its views for the
 //! others and for `tidegate quota`; what several of them say together is put together there.
 
+mod together;
+
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
 use github::gate::CredentialReport;
-use github::{Client, Governor};
+use github::{Client, Gate, Governor};
 use jiff::{SignedDuration, Timestamp};
+use quota::{CredentialQuota, Lane, Resource};
 use serde::{Deserialize, Serialize};
+
+pub use together::together;
 
 /// So many spenders are told one by one; what the others have spent is summed up by lane.
 const MOST_SPENDERS: usize = 60;
@@ -175,11 +181,38 @@ pub struct AvoidedView {
     pub requests: u64,
 }
 
-/// The view of every credential that `governor` knows, with what `clients` have spent of it, at `now` by the clock of the
-/// governor.
-pub fn of(governor: &Governor, clients: &[Client], now: Timestamp) -> Vec<QuotaView> {
-    let view = |report| {
-        let mut view = standing(report, now);
+impl QuotaView {
+    /// A credential of which nothing is known at `at`.
+    pub fn new(credential: String, at: Timestamp) -> QuotaView {
+        QuotaView {
+            credential,
+            at,
+            resources: Vec::new(),
+            closed: None,
+            rate: 1.0,
+            in_flight: 0,
+            refused: 0,
+            secondary_hits: 0,
+            spent: Vec::new(),
+            lately_seconds: 0,
+            waiting: Vec::new(),
+            waited: Vec::new(),
+            avoided: Vec::new(),
+        }
+    }
+}
+
+/// The view of every credential that `governor` knows, with what `clients` have spent of it.
+pub fn of(governor: &Governor, clients: &[Client]) -> Vec<QuotaView> {
+    let view = |(_, gate): (String, Gate)| {
+        let report = gate.report();
+        let mut view = gate.with_quota(|quota, now| {
+            let mut view = standing(report, quota.github_time(now));
+            for found in &mut view.resources {
+                outlook(found, quota, now);
+            }
+            view
+        });
         for client in clients {
             if client.credential() == view.credential {
                 spending(&mut view, &client.stats());
@@ -188,10 +221,26 @@ pub fn of(governor: &Governor, clients: &[Client], now: Timestamp) -> Vec<QuotaV
         view.spent = largest(std::mem::take(&mut view.spent));
         view
     };
-    governor.report().into_iter().map(view).collect()
+    governor.gates().map(view).collect()
 }
 
-fn standing(report: CredentialReport, now: Timestamp) -> QuotaView {
+/// What the lanes leave of a bucket, and what becomes of it.
+fn outlook(found: &mut ResourceView, quota: &CredentialQuota, now: Timestamp) {
+    let resource = Resource::new(found.resource.clone());
+    let leaves = |lane: Lane| {
+        Some(FloorView {
+            lane: lane.as_str().to_owned(),
+            leaves: quota.floor(lane, &resource, now)?,
+        })
+    };
+    found.floors = Lane::ALL.into_iter().filter_map(leaves).collect();
+    found.forecast = quota.forecast(&resource, now).map(|forecast| ForecastView {
+        used_at_reset: forecast.used_at_reset,
+        runs_out: forecast.runs_out.map(|at| quota.github_time(at)),
+    });
+}
+
+fn standing(report: CredentialReport, at: Timestamp) -> QuotaView {
     let CredentialReport {
         credential,
         quota,
@@ -225,19 +274,15 @@ fn standing(report: CredentialReport, now: Timestamp) -> QuotaView {
         seconds: total.time.as_secs_f64(),
     });
     QuotaView {
-        credential,
-        at: now,
         resources: resources.collect(),
         closed,
         rate: quota.rate,
         in_flight: quota.in_flight,
         refused: quota.refused,
         secondary_hits: quota.secondary_hits,
-        spent: Vec::new(),
-        lately_seconds: 0,
         waiting: waiting.collect(),
         waited: waited.collect(),
-        avoided: Vec::new(),
+        ..QuotaView::new(credential, at)
     }
 }
 
@@ -288,7 +333,8 @@ fn spending(view: &mut QuotaView, stats: &github::stats::Stats) {
 
 /// The largest spenders one by one, the rest by lane.
 fn largest(mut spent: Vec<SpentView>) -> Vec<SpentView> {
-    spent.sort_by(|a, b| b.requests.cmp(&a.requests));
+    // What was summed up before goes where it was.
+    spent.sort_by_key(|one| (one.endpoint == OTHER, Reverse(one.requests)));
     let rest = spent.split_off(spent.len().min(MOST_SPENDERS));
     let mut by_lane: BTreeMap<String, u64> = BTreeMap::new();
     for one in rest {

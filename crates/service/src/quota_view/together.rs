@@ -1,0 +1,195 @@
+//! What several processes say of one credential, put together. The order in which they are heard does not matter.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    AvoidedView, ClosedView, FloorView, ForecastView, QuotaView, ResourceView, SpentView,
+    WaitedView, WaitingView, Why, largest,
+};
+
+/// Resets of one window differ by less, from answer to answer.
+const JITTER: SignedDuration = SignedDuration::from_secs(5);
+
+/// One view of each credential, by name. Of a bucket the latest window counts, and in it the most that anybody has seen
+/// used; what each process has sent, and what waits in it, adds up.
+pub fn together(views: impl IntoIterator<Item = QuotaView>) -> Vec<QuotaView> {
+    let mut known: BTreeMap<String, QuotaView> = BTreeMap::new();
+    for view in views {
+        let both = match known.remove(&view.credential) {
+            Some(other) => joined(other, view),
+            None => view,
+        };
+        known.insert(both.credential.clone(), both);
+    }
+    known
+        .into_values()
+        .map(|view| QuotaView {
+            spent: largest(view.spent),
+            ..view
+        })
+        .collect()
+}
+
+fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
+    // The newer one names the limit; of two that are equally new, the larger one does.
+    let (older, newer) = if one.at <= other.at {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    QuotaView {
+        credential: newer.credential,
+        at: newer.at,
+        resources: by_key(
+            older.resources.into_iter().chain(newer.resources),
+            |found| found.resource.clone(),
+            bucket,
+        ),
+        closed: closed(older.closed, newer.closed),
+        rate: older.rate.min(newer.rate),
+        in_flight: older.in_flight + newer.in_flight,
+        refused: older.refused + newer.refused,
+        secondary_hits: older.secondary_hits + newer.secondary_hits,
+        spent: by_key(
+            older.spent.into_iter().chain(newer.spent),
+            |spent| {
+                (
+                    spent.lane.clone(),
+                    spent.org.clone(),
+                    spent.endpoint.clone(),
+                )
+            },
+            |one, other| SpentView {
+                requests: one.requests + other.requests,
+                lately: one.lately + other.lately,
+                ..one
+            },
+        ),
+        lately_seconds: older.lately_seconds.max(newer.lately_seconds),
+        waiting: by_key(
+            older.waiting.into_iter().chain(newer.waiting),
+            |waiting| {
+                (
+                    waiting.lane.clone(),
+                    waiting.resource.clone(),
+                    waiting.reason.clone(),
+                )
+            },
+            |one, other| WaitingView {
+                requests: one.requests + other.requests,
+                until: earlier(one.until, other.until),
+                ..one
+            },
+        ),
+        waited: by_key(
+            older.waited.into_iter().chain(newer.waited),
+            |waited| (waited.lane.clone(), waited.reason.clone()),
+            |one, other| WaitedView {
+                requests: one.requests + other.requests,
+                seconds: one.seconds + other.seconds,
+                ..one
+            },
+        ),
+        avoided: by_key(
+            older.avoided.into_iter().chain(newer.avoided),
+            |avoided| (avoided.org.clone(), avoided.mode.clone()),
+            |one, other| AvoidedView {
+                requests: one.requests + other.requests,
+                ..one
+            },
+        ),
+    }
+}
+
+/// One of each key, in the order of the keys.
+fn by_key<T, K: Ord>(
+    all: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> K,
+    join: impl Fn(T, T) -> T,
+) -> Vec<T> {
+    let mut known: BTreeMap<K, T> = BTreeMap::new();
+    for one in all {
+        let key = key(&one);
+        let both = match known.remove(&key) {
+            Some(other) => join(other, one),
+            None => one,
+        };
+        known.insert(key, both);
+    }
+    known.into_values().collect()
+}
+
+/// One bucket as two processes see it; the second one has looked later.
+fn bucket(older: ResourceView, newer: ResourceView) -> ResourceView {
+    let floors = by_key(
+        older.floors.iter().chain(&newer.floors).cloned(),
+        |floor| floor.lane.clone(),
+        |one, other| FloorView {
+            leaves: one.leaves.max(other.leaves),
+            ..one
+        },
+    );
+    let found = match (older.reset, newer.reset) {
+        (Some(one), Some(other)) if one.duration_since(other).abs() > JITTER => {
+            if one > other {
+                older
+            } else {
+                newer
+            }
+        }
+        // A process for which the window is over has not met the next one yet.
+        (Some(_), None) => older,
+        (None, Some(_)) => newer,
+        (Some(_), Some(_)) | (None, None) => {
+            let limit = newer.limit.or(older.limit);
+            let used = older.used.max(newer.used);
+            ResourceView {
+                resource: newer.resource,
+                limit,
+                used,
+                remaining: limit
+                    .zip(used)
+                    .map(|(limit, used)| limit.saturating_sub(used)),
+                reset: older.reset.max(newer.reset),
+                floors: Vec::new(),
+                forecast: worse(older.forecast, newer.forecast),
+            }
+        }
+    };
+    ResourceView { floors, ..found }
+}
+
+fn worse(one: Option<ForecastView>, other: Option<ForecastView>) -> Option<ForecastView> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(ForecastView {
+            used_at_reset: one.used_at_reset.max(other.used_at_reset),
+            runs_out: earlier(one.runs_out, other.runs_out),
+        }),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The block that ends last. One that somebody was told by GitHub explains more than one that was passed on.
+fn closed(one: Option<ClosedView>, other: Option<ClosedView>) -> Option<ClosedView> {
+    let (Some(one), Some(other)) = (&one, &other) else {
+        return one.or(other);
+    };
+    let until = one.until.max(other.until);
+    let reasons = [Why::Primary, Why::Secondary, Why::Told];
+    let why = reasons
+        .into_iter()
+        .find(|why| one.why == *why || other.why == *why);
+    Some(ClosedView {
+        until,
+        why: why.unwrap_or(Why::Told),
+    })
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
