@@ -9,6 +9,8 @@ mod struck;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -248,6 +250,8 @@ pub enum Action {
     PartialData,
     /// Validators are made by another rule.
     Etag(EtagRule),
+    /// Headers of the answer read so; `null` leaves one out. As old Enterprise Servers and proxies do it.
+    Headers(BTreeMap<String, Option<String>>),
 }
 
 fn rate_limited() -> String {
@@ -272,6 +276,7 @@ impl Action {
             Action::GraphqlRateLimited { .. } => "graphql_rate_limited",
             Action::PartialData => "partial_data",
             Action::Etag(_) => "etag",
+            Action::Headers(_) => "headers",
         }
     }
 

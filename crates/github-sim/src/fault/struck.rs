@@ -1,8 +1,9 @@
 //! What strikes one request: at most one action that ends it, and all that bend its answer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::Response;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use jiff::SignedDuration;
 
 use super::Action;
@@ -68,9 +69,12 @@ impl Struck {
         self.0.contains(&Action::PartialData)
     }
 
-    /// Bends the body of an answer that is otherwise ready. A body that trickles holds its place until its end.
+    /// Bends an answer that is otherwise ready. A body that trickles holds its place until its end.
     pub(crate) fn bend(&self, response: &mut Response<SimBody>, place: &mut Option<Place>) {
         for action in &self.0 {
+            if let Action::Headers(headers) = action {
+                rewrite(response.headers_mut(), headers);
+            }
             let body = std::mem::take(response.body_mut());
             *response.body_mut() = match action {
                 Action::Truncate { keep } => {
@@ -82,6 +86,20 @@ impl Struck {
                     .hold(place.take()),
                 _ => body,
             };
+        }
+    }
+}
+
+/// What cannot be a header's name or value changes nothing.
+fn rewrite(all: &mut HeaderMap, wanted: &BTreeMap<String, Option<String>>) {
+    for (name, value) in wanted {
+        let Ok(name) = HeaderName::try_from(name.as_str()) else {
+            continue;
+        };
+        match value.as_deref().map(HeaderValue::from_str) {
+            Some(Ok(value)) => _ = all.insert(name, value),
+            Some(Err(_)) => {}
+            None => _ = all.remove(name),
         }
     }
 }

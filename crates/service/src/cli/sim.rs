@@ -18,7 +18,7 @@ const LISTEN: SocketAddr =
 #[command(
     after_help = "It listens on 127.0.0.1:10280 unless --listen says otherwise. Limits, tokens, ETags and errors are GitHub's; \
                         people and their work are made up.\n\nExamples:\n  tidegate sim --orgs acme --repos 500 --active 10 --speed 60\n  \
-                        tidegate sim --from-git ~/src/git"
+                        tidegate sim --limit 200 --window 60s\n  tidegate sim --from-git ~/src/git"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// Length of a window of the primary limits; GitHub's is an hour
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = window, help_heading = "The simulated GitHub")]
     window: Duration,
+    /// Requests, and as many GraphQL points, that a token or an installation has per window [default: GitHub's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "The simulated GitHub")]
+    limit: Option<u64>,
 }
 
 fn window(text: &str) -> Result<Duration, String> {
@@ -50,6 +53,10 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let mut config = arguments.world.config(1.0)?;
     config.rules.limits.primary.window =
         SignedDuration::try_from(arguments.window).context("the window is too long")?;
+    if let Some(limit) = arguments.limit {
+        config.rules.limits.primary.user = limit;
+        config.rules.limits.primary.installation = Some(limit);
+    }
     let listener = http::bind(address)?;
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
     let made = arguments.world.make(config, SimClock::real(), &invocation);

@@ -265,12 +265,11 @@ fn a_reader_that_leaves_early_is_no_failure() {
 
 #[test]
 fn the_simulator_prints_its_address_first_serves_and_ends_with_0_when_interrupted() {
-    let mut sim = Simulator::start(&["--repos", "3", "--orgs", "acme,beta", "--seed", "7"]);
-    assert!(
-        sim.get("/orgs/beta").starts_with("HTTP/1.1 200"),
-        "{}",
-        sim.get("/orgs/beta")
-    );
+    let world = ["--repos", "3", "--orgs", "acme,beta", "--seed", "7"];
+    let mut sim = Simulator::start(&[&world[..], &["--limit", "200"]].concat());
+    let answer = sim.get("/orgs/beta");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("x-ratelimit-limit: 200"), "{answer}");
     let busy = run(
         &[
             "sim",

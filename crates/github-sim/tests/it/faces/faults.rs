@@ -397,5 +397,23 @@ fn every_fault_in_the_documentation_is_one() {
     let actions: Vec<Action> = named
         .map(|action| serde_json::from_str(action).unwrap())
         .collect();
-    assert_eq!(actions.len(), 14);
+    assert_eq!(actions.len(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_can_be_missing_or_nonsense() {
+    let stage = Stage::instant();
+    let headers = json!({"headers": {"x-ratelimit-reset": null, "x-ratelimit-remaining": "NaN", "not a name": "x"}});
+    let rule = json!({"then": headers, "times": 1});
+    stage
+        .sim
+        .faults()
+        .add(serde_json::from_value(rule).unwrap());
+    let bent = stage.get("/repos/acme/widget").await;
+    assert_eq!(bent.status, 200);
+    assert_eq!(bent.header("x-ratelimit-reset"), None);
+    assert_eq!(bent.header("x-ratelimit-remaining"), Some("NaN"));
+    assert_eq!(bent.number("x-ratelimit-limit"), Some(5_000));
+    let straight = stage.get("/repos/acme/widget").await;
+    assert_eq!(straight.number("x-ratelimit-remaining"), Some(4_998));
 }
