@@ -7,28 +7,26 @@
 //! runtime's monotonic clock, so that a step of the wall clock moves none. They are cancelled by dropping, and so is a
 //! [`Pass`], which gives its place back.
 
-mod desk;
-mod queue;
+mod alarm;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use quota::{Lane, Reservation, Resource, Settings, WaitReason};
+use quota::{CredentialQuota, Desk, ItemId, Lane, Reservation, Settings, Ticket};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use desk::{Desk, Moment};
-use queue::Turn;
+use alarm::Alarms;
+pub use quota::desk::{WaitTotal, Waiting};
 pub use quota::{Ask, Seen};
 
 /// Holds what is known of every credential of the process.
 pub struct Governor {
     clock: Clock,
     settings: Settings,
-    desks: Mutex<BTreeMap<String, Arc<Shared>>>,
+    gates: Mutex<BTreeMap<String, Arc<Shared>>>,
 }
 
 /// The way past the limits of one credential. Cheap to clone; all clones share one knowledge.
@@ -45,6 +43,14 @@ pub struct Pass {
     reservation: Option<Reservation>,
 }
 
+/// Leave to begin an item. What its requests will cost, as far as that was expected, is set aside until this is dropped,
+/// when the item has ended.
+#[must_use = "an item's requests are paid for only while its pass is held"]
+pub struct ItemPass {
+    shared: Arc<Shared>,
+    item: ItemId,
+}
+
 /// The standing of one credential, for metrics and people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialReport {
@@ -58,39 +64,24 @@ pub struct CredentialReport {
     pub waiting: Vec<Waiting>,
 }
 
-/// Waits that have ended. A request that went at once has not waited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitTotal {
-    /// The lane.
-    pub lane: Lane,
-    /// What it waited for.
-    pub reason: WaitReason,
-    /// How many.
-    pub count: u64,
-    /// How long, together.
-    pub time: Duration,
-}
-
-/// Requests that wait now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// The lane.
-    pub lane: Lane,
-    /// The bucket that is to pay.
-    pub resource: Resource,
-    /// How many.
-    pub requests: usize,
-    /// What the first of them waits for.
-    pub reason: WaitReason,
-    /// Until when, by GitHub's clock; none where it is for an answer.
-    pub until: Option<Timestamp>,
-}
-
 struct Shared {
     credential: String,
     /// Never steps, unlike the clock that it was made from.
     clock: Clock,
-    desk: Mutex<Desk>,
+    counter: Mutex<Counter>,
+}
+
+/// The desk and those who stand before it.
+struct Counter {
+    desk: Desk,
+    alarms: Alarms,
+}
+
+/// One moment by both clocks: what `quota` reckons with, and what the runtime sleeps by.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    now: Timestamp,
+    instant: Instant,
 }
 
 impl Governor {
@@ -99,19 +90,21 @@ impl Governor {
         Arc::new(Governor {
             clock: clock.steady(),
             settings,
-            desks: Mutex::default(),
+            gates: Mutex::default(),
         })
     }
 
     /// The gate of a credential, by its name.
     pub fn gate(&self, credential: &str) -> Gate {
-        let mut desks = lock(&self.desks);
-        let shared = desks.entry(credential.to_owned()).or_insert_with(|| {
-            let desk = Mutex::new(Desk::new(self.settings.clone()));
+        let mut gates = lock(&self.gates);
+        let shared = gates.entry(credential.to_owned()).or_insert_with(|| {
             Arc::new(Shared {
                 credential: credential.to_owned(),
                 clock: self.clock,
-                desk,
+                counter: Mutex::new(Counter {
+                    desk: Desk::new(self.settings.clone()),
+                    alarms: Alarms::default(),
+                }),
             })
         });
         Gate {
@@ -119,44 +112,63 @@ impl Governor {
         }
     }
 
+    /// The gates of all credentials that are known, with their names.
+    pub fn gates(&self) -> impl Iterator<Item = (String, Gate)> + use<> {
+        lock(&self.gates)
+            .clone()
+            .into_iter()
+            .map(|(name, shared)| (name, Gate { shared }))
+    }
+
     /// The standing of every credential, by name.
     pub fn report(&self) -> Vec<CredentialReport> {
-        let desks: Vec<_> = lock(&self.desks).values().cloned().collect();
-        desks.iter().map(|shared| shared.report()).collect()
+        self.gates().map(|(_, gate)| gate.report()).collect()
     }
 }
 
 impl Gate {
-    /// Waits until a request of `lane` may go. Within a lane, organisations take turns, and each one's requests go in the
-    /// order of their arrival. Dropping the future leaves the queue.
+    /// Waits until a request of `lane` may go. Within a lane, organisations take turns, and so do the repositories of each;
+    /// one repository's requests go by deadline and then in the order of their arrival. Dropping the future leaves the
+    /// queue.
     pub async fn admit(&self, lane: Lane, ask: Ask) -> Pass {
         let notify = Arc::new(Notify::new());
-        let turn = {
-            let moment = self.shared.moment();
-            let mut desk = self.shared.desk();
-            let turn = desk.arrive(lane, ask, notify.clone(), moment);
-            desk.dispatch(moment);
-            turn
-        };
+        let ticket = self.shared.change(|counter, moment| {
+            let ticket = counter.desk.arrive(lane, ask, moment.now);
+            counter.alarms.set(ticket, notify.clone());
+            ticket
+        });
         let place = Place {
             shared: &self.shared,
-            turn,
+            ticket,
         };
         loop {
             let wake = {
-                let mut desk = self.shared.desk();
-                if let Some(reservation) = desk.collect(&place.turn) {
+                let mut counter = self.shared.counter();
+                if let Some(reservation) = counter.desk.collect(place.ticket) {
                     return Pass {
                         shared: self.shared.clone(),
                         reservation: Some(reservation),
                     };
                 }
-                desk.wake(&place.turn)
+                counter.wake(place.ticket)
             };
             tokio::select! {
                 () = notify.notified() => {}
-                () = until(wake) => self.shared.dispatch(),
+                () = until(wake) => self.shared.change(|_, _| {}),
             }
+        }
+    }
+
+    /// Waits until an item of `lane` may begin, with the turns and the order of requests. Its requests are still admitted
+    /// one by one, [`within`](Ask::within) it, and wait for nothing but what all of them wait for. Dropping the future
+    /// leaves the queue.
+    pub async fn item(&self, lane: Lane, ask: Ask) -> ItemPass {
+        let mut pass = self.admit(lane, Ask { points: 0, ..ask }).await;
+        let reservation = pass.reservation.take().expect("it was just admitted");
+        let item = self.with_quota(|quota, _| quota.begin(reservation));
+        ItemPass {
+            shared: self.shared.clone(),
+            item,
         }
     }
 
@@ -166,13 +178,8 @@ impl Gate {
             return;
         };
         let shared = pass.shared.clone();
-        let moment = shared.moment();
-        let closed = {
-            let mut desk = shared.desk();
-            let closed = desk.settle(reservation, &seen, moment);
-            desk.dispatch(moment);
-            closed
-        };
+        let closed =
+            shared.change(|counter, moment| counter.desk.settle(reservation, &seen, moment.now));
         if let Some(until) = closed {
             let limit = if seen.refusal.is_some_and(|refusal| refusal.is_secondary()) {
                 "secondary"
@@ -185,8 +192,14 @@ impl Gate {
 
     /// Closes the credential until `until`, by GitHub's clock: a block that an earlier run or another process has met.
     pub fn close(&self, until: Timestamp) {
-        self.shared.desk().close(until);
-        self.shared.dispatch();
+        self.with_quota(|quota, now| quota.close(until, now));
+    }
+
+    /// Asks or tells what is known of the credential, at the time that is given along, and re-plans what waits. Everybody
+    /// else waits meanwhile, so `f` is quick.
+    pub fn with_quota<T>(&self, f: impl FnOnce(&mut CredentialQuota, Timestamp) -> T) -> T {
+        self.shared
+            .change(|counter, moment| f(counter.desk.quota_mut(), moment.now))
     }
 
     /// The name of the credential.
@@ -196,7 +209,14 @@ impl Gate {
 
     /// The standing of the credential.
     pub fn report(&self) -> CredentialReport {
-        self.shared.report()
+        let now = self.shared.clock.now();
+        let desk = &self.shared.counter().desk;
+        CredentialReport {
+            credential: self.shared.credential.clone(),
+            quota: desk.quota().report(now),
+            waits: desk.waits(),
+            waiting: desk.waiting(),
+        }
     }
 }
 
@@ -205,26 +225,39 @@ impl Pass {
     /// [`admit`](Gate::admit): a limit may have closed the credential since.
     pub fn is_open(&self) -> bool {
         let now = self.shared.clock.now();
+        let counter = self.shared.counter();
         self.reservation
             .as_ref()
-            .is_some_and(|reservation| self.shared.desk().is_open(reservation, now))
+            .is_some_and(|reservation| counter.desk.quota().is_open(reservation, now))
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
         if let Some(reservation) = self.reservation.take() {
-            let moment = self.shared.moment();
-            let mut desk = self.shared.desk();
-            desk.refund(reservation, moment);
-            desk.dispatch(moment);
+            self.shared
+                .change(|counter, moment| counter.desk.refund(reservation, moment.now));
         }
     }
 }
 
+impl ItemPass {
+    /// What its requests are sent [`within`](Ask::within).
+    pub fn id(&self) -> ItemId {
+        self.item
+    }
+}
+
+impl Drop for ItemPass {
+    fn drop(&mut self) {
+        self.shared
+            .change(|counter, _| counter.desk.quota_mut().end(self.item));
+    }
+}
+
 impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        lock(&self.desk)
+    fn counter(&self) -> MutexGuard<'_, Counter> {
+        lock(&self.counter)
     }
 
     fn moment(&self) -> Moment {
@@ -234,28 +267,45 @@ impl Shared {
         }
     }
 
-    fn dispatch(&self) {
+    /// Changes something, and lets through whoever may go for it.
+    fn change<T>(&self, change: impl FnOnce(&mut Counter, Moment) -> T) -> T {
         let moment = self.moment();
-        self.desk().dispatch(moment);
+        let mut counter = self.counter();
+        let result = change(&mut counter, moment);
+        counter.dispatch(moment);
+        result
+    }
+}
+
+impl Counter {
+    /// Lets through whoever may go, and wakes those for whom something has changed.
+    fn dispatch(&mut self, moment: Moment) {
+        self.desk.dispatch(moment.now);
+        while let Some(ticket) = self.desk.news() {
+            self.alarms.ring(ticket, self.desk.plan(ticket), moment);
+        }
     }
 
-    fn report(&self) -> CredentialReport {
-        self.desk().report(&self.credential, self.clock.now())
+    /// When a waiting request has to call [`dispatch`](Counter::dispatch) itself; only the head of a line does.
+    fn wake(&self, ticket: Ticket) -> Option<Instant> {
+        self.desk.plan(ticket)?;
+        self.alarms.wake(ticket)
     }
 }
 
 /// A place in a queue, left when the future that waits is dropped.
 struct Place<'a> {
     shared: &'a Shared,
-    turn: Turn,
+    ticket: Ticket,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let moment = self.shared.moment();
-        let mut desk = self.shared.desk();
-        if desk.leave(&self.turn, moment) {
-            desk.dispatch(moment);
+        let mut counter = self.shared.counter();
+        counter.alarms.unset(self.ticket);
+        if counter.desk.leave(self.ticket, moment.now) {
+            counter.dispatch(moment);
         }
     }
 }
@@ -280,6 +330,14 @@ impl std::fmt::Debug for Pass {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pass")
             .field("reservation", &self.reservation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ItemPass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ItemPass")
+            .field("item", &self.item)
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use quota::{Observation, Refusal};
+use quota::{Observation, Policy, Refusal, Resource, WaitReason};
 use tokio::time::{sleep, timeout};
 
 use super::*;
+
+mod items;
+mod many;
 
 const START: &str = "2026-03-01T00:00:00Z";
 
@@ -15,8 +19,17 @@ fn at(second: u64) -> Timestamp {
     start() + Duration::from_secs(second)
 }
 
+/// The reserve of `even` does not move, so that times are round.
 fn governor() -> Arc<Governor> {
-    Governor::new(Clock::virtual_from(start()), Settings::default())
+    paced(Policy::Even)
+}
+
+fn paced(policy: Policy) -> Arc<Governor> {
+    let settings = Settings {
+        policy,
+        ..Settings::default()
+    };
+    Governor::new(Clock::virtual_from(start()), settings)
 }
 
 fn read() -> Ask {
