@@ -16,14 +16,13 @@ use jiff::Timestamp;
 use crate::ask::{Ask, Seen};
 use crate::block::{Block, Epoch};
 use crate::bucket::{GRACE, LONGEST_WINDOW, Standing};
-use crate::demand::{Demand, Learnt};
+use crate::demand::Learnt;
 use crate::fleet::{Fleet, Heard, Hearing, ResourceShare, Share};
 use crate::forecast::Forecast;
 use crate::item::{ItemId, Items};
 use crate::lane::Lane;
 use crate::observation::{Observation, Resource};
 use crate::pace::{self, Decision, Known};
-use crate::policy::even::Even;
 use crate::policy::{Pacer, Policy};
 use crate::refusal::Refusal;
 use crate::reserve;
@@ -56,16 +55,22 @@ impl Default for Settings {
 #[derive(Clone, Debug)]
 pub struct CredentialQuota {
     settings: Settings,
-    resources: BTreeMap<Resource, Metered>,
+    resources: Resources,
     items: Items,
     ledger: Ledger,
     block: Block,
     skew: Skew,
     fleet: Fleet,
-    /// What a bucket of which nothing is known looks like.
-    unknown: (Even, Demand),
     refused: u64,
     secondary_hits: u64,
+}
+
+/// Every bucket that was asked or seen.
+#[derive(Clone, Debug, Default)]
+struct Resources {
+    known: BTreeMap<Resource, Metered>,
+    /// What all others look like: nothing has happened to them for as long as we look.
+    unknown: Metered,
 }
 
 /// The place of a request that was let through. Has to be given back, by [`settle`](CredentialQuota::settle) once it was
@@ -92,13 +97,12 @@ impl CredentialQuota {
     pub fn new(settings: Settings) -> CredentialQuota {
         CredentialQuota {
             settings,
-            resources: BTreeMap::new(),
+            resources: Resources::default(),
             items: Items::default(),
             ledger: Ledger::default(),
             block: Block::default(),
             skew: Skew::default(),
             fleet: Fleet::default(),
-            unknown: (Even::default(), Demand::default()),
             refused: 0,
             secondary_hits: 0,
         }
@@ -106,7 +110,7 @@ impl CredentialQuota {
 
     /// Whether a request may go at `now`, or an item begin. A plan, which holds until the next call that changes anything.
     pub fn decide(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Decision {
-        let metered = self.resources.get(&ask.resource);
+        let metered = self.resources.known.get(&ask.resource);
         let known = Known {
             closed_until: self.block.until(now),
             standing: metered.map_or(Standing::Unknown { in_flight: 0 }, |metered| {
@@ -124,12 +128,22 @@ impl CredentialQuota {
 
     /// Lets a request through: it counts as used and in flight from now on. An item is promised what it may cost.
     pub fn reserve(&mut self, lane: Lane, ask: Ask, now: Timestamp) -> Reservation {
+        let mut ask = ask;
+        if ask.is_item()
+            && let Some(metered) = self.resources.known.get(&ask.resource)
+        {
+            let (standing, pacer) = (
+                metered.standing(&self.skew, now),
+                self.pacer(Some(metered)),
+            );
+            ask.cost = pace::promise(lane, ask.cost, standing, &pacer);
+        }
         let prepaid = ask
             .item
             .map_or(0, |item| self.items.take(item, &ask.resource, ask.cost));
         let is_paced = lane.is_spread() && ask.cost > prepaid;
         let skew = &self.skew;
-        let metered = metered(&mut self.resources, &ask.resource);
+        let metered = self.resources.of(&ask.resource);
         if is_paced && let Standing::Known(level) = metered.standing(skew, now) {
             metered.even.granted(&level, now);
         }
@@ -159,7 +173,7 @@ impl CredentialQuota {
     /// Ends an item and gives back what it did not spend.
     pub fn end(&mut self, item: ItemId) {
         if let Some((resource, left)) = self.items.end(item) {
-            metered(&mut self.resources, &resource).bucket.unhold(left);
+            self.resources.of(&resource).bucket.unhold(left);
         }
     }
 
@@ -176,7 +190,7 @@ impl CredentialQuota {
             Some(_) => 0,
             None => seen.charged.unwrap_or(ask.cost),
         };
-        let metered = metered(&mut self.resources, &ask.resource);
+        let metered = self.resources.of(&ask.resource);
         metered.bucket.release(ask.cost);
         metered.spent(lane, cost, now);
         self.give_back(&ask, prepaid.saturating_sub(cost));
@@ -193,7 +207,7 @@ impl CredentialQuota {
             lane, ask, prepaid, ..
         } = reservation;
         self.ledger.ended(lane, &ask, None, now);
-        let bucket = &mut metered(&mut self.resources, &ask.resource).bucket;
+        let bucket = &mut self.resources.of(&ask.resource).bucket;
         if ask.is_item() {
             bucket.unhold(ask.cost);
         } else {
@@ -208,7 +222,7 @@ impl CredentialQuota {
             && cost > 0
             && self.items.give(item, &ask.resource, cost)
         {
-            metered(&mut self.resources, &ask.resource)
+            self.resources.of(&ask.resource)
                 .bucket
                 .hold(cost);
         }
@@ -223,14 +237,14 @@ impl CredentialQuota {
         let is_alone = self.fleet.is_alone();
         let paid = observation.resource.as_ref().unwrap_or(resource);
         let skew = &self.skew;
-        let payer = metered(&mut self.resources, paid);
+        let payer = self.resources.of(paid);
         payer.bucket.observe(observation, github);
         payer.account(github, now, is_alone);
         if let Standing::Known(level) = payer.standing(skew, now) {
             payer.trend.note(&level, now);
         }
         if paid != resource {
-            metered(&mut self.resources, resource)
+            self.resources.of(resource)
                 .bucket
                 .answered_elsewhere();
         }
@@ -252,8 +266,9 @@ impl CredentialQuota {
     pub fn share(&mut self, now: Timestamp) -> Share {
         let github = self.skew.github(now);
         let [rest_points, graphql_points] = self.ledger.points_sent(now);
-        let mut resources = Vec::with_capacity(self.resources.len());
-        for (resource, metered) in &mut self.resources {
+        let mut resources = Vec::with_capacity(self.resources.known.len());
+        self.resources.unknown.demand.pass(now);
+        for (resource, metered) in &mut self.resources.known {
             metered.demand.pass(now);
             metered.untold = 0;
             let window = metered.bucket.window(github);
@@ -301,7 +316,7 @@ impl CredentialQuota {
         let github = self.skew.github(now);
         for told in &other.share.resources {
             let spent = self.fleet.news(&other.member, told);
-            let metered = metered(&mut self.resources, &Resource::new(told.resource.clone()));
+            let metered = self.resources.of(&Resource::new(told.resource.clone()));
             let lanes = [Lane::Live, Lane::Interactive, Lane::Scheduled];
             for (lane, spent) in lanes.into_iter().zip(spent) {
                 if spent > 0 {
@@ -318,7 +333,7 @@ impl CredentialQuota {
     /// Sums up by bucket what others have in flight, and finds what nobody who is known has spent.
     fn account_with(&mut self, heard: &[Heard], now: Timestamp) {
         let github = self.skew.github(now);
-        for (resource, metered) in &mut self.resources {
+        for (resource, metered) in &mut self.resources.known {
             let (mut held, mut spent, mut is_whole) = (0_u64, 0_u64, true);
             for other in heard {
                 let told = other.share.resources.iter();
@@ -342,7 +357,7 @@ impl CredentialQuota {
 
     /// What was learnt of every bucket, to be kept across restarts.
     pub fn learnt(&self) -> Learnt {
-        let resources = self.resources.iter();
+        let resources = self.resources.known.iter();
         Learnt {
             resources: resources
                 .map(|(resource, metered)| (resource.as_str().to_owned(), metered.demand.hours()))
@@ -353,7 +368,7 @@ impl CredentialQuota {
     /// Takes in what an earlier run, or another process, has learnt. May be repeated.
     pub fn learn(&mut self, learnt: &Learnt, now: Timestamp) {
         for (name, hours) in &learnt.resources {
-            metered(&mut self.resources, &Resource::new(name.clone()))
+            self.resources.of(&Resource::new(name.clone()))
                 .demand
                 .merge(hours, now);
         }
@@ -361,7 +376,7 @@ impl CredentialQuota {
 
     /// What is to be expected of a bucket at its reset; nothing where that is not known.
     pub fn forecast(&self, resource: &Resource, now: Timestamp) -> Option<Forecast> {
-        let metered = self.resources.get(resource)?;
+        let metered = self.resources.known.get(resource)?;
         match metered.standing(&self.skew, now) {
             Standing::Known(level) => metered.trend.forecast(&level, now),
             _ => None,
@@ -370,7 +385,7 @@ impl CredentialQuota {
 
     /// What `lane` has to leave of a bucket at `now`; nothing where no limit is known.
     pub fn floor(&self, lane: Lane, resource: &Resource, now: Timestamp) -> Option<u64> {
-        let metered = self.resources.get(resource)?;
+        let metered = self.resources.known.get(resource)?;
         match metered.standing(&self.skew, now) {
             Standing::Known(level) => {
                 let pacer = self.pacer(Some(metered));
@@ -412,7 +427,7 @@ impl CredentialQuota {
         }
         self.observe(&ask.resource, observation, now);
         if observation.is_silent() {
-            metered(&mut self.resources, &ask.resource)
+            self.resources.of(&ask.resource)
                 .bucket
                 .spend_unseen(seen.charged.unwrap_or(ask.cost));
         }
@@ -449,14 +464,11 @@ impl CredentialQuota {
     }
 
     fn pacer<'a>(&'a self, metered: Option<&'a Metered>) -> Pacer<'a> {
-        let (even, demand) = match metered {
-            Some(metered) => (&metered.even, &metered.demand),
-            None => (&self.unknown.0, &self.unknown.1),
-        };
+        let metered = metered.unwrap_or(&self.resources.unknown);
         Pacer {
             policy: self.settings.policy,
-            even,
-            demand,
+            even: &metered.even,
+            demand: &metered.demand,
             reserve: self.settings.reserve,
             staleness: self.fleet.staleness(),
         }
@@ -470,17 +482,16 @@ impl CredentialQuota {
     }
 }
 
-/// The account of a bucket, opened where there is none.
-fn metered<'a>(
-    resources: &'a mut BTreeMap<Resource, Metered>,
-    resource: &Resource,
-) -> &'a mut Metered {
-    if !resources.contains_key(resource) {
-        resources.insert(resource.clone(), Metered::default());
+impl Resources {
+    /// The account of a bucket, opened where there is none.
+    fn of(&mut self, resource: &Resource) -> &mut Metered {
+        if !self.known.contains_key(resource) {
+            self.known.insert(resource.clone(), self.unknown.clone());
+        }
+        self.known
+            .get_mut(resource)
+            .expect("the resource was just put there")
     }
-    resources
-        .get_mut(resource)
-        .expect("the resource was just put there")
 }
 
 #[cfg(test)]

@@ -101,6 +101,15 @@ pub(crate) struct Fleet {
     told: Vec<Told>,
 }
 
+/// What this process has spent that others cannot know yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Own {
+    /// Let through since they were told.
+    pub(crate) untold: u64,
+    /// In flight, or promised to items.
+    pub(crate) outstanding: u64,
+}
+
 #[derive(Clone, Debug)]
 struct Told {
     member: String,
@@ -201,14 +210,20 @@ impl Fleet {
         &self,
         headroom: u64,
         wanted: u64,
-        untold: u64,
+        own: Own,
         now: Timestamp,
         skew: &Skew,
     ) -> Option<Timestamp> {
         let size = self.others + 1;
+        // In silence nobody will ever be told; headers tell of all that is answered.
+        let unknown = if self.is_silent {
+            own.outstanding
+        } else {
+            own.untold
+        };
         let by_all = wanted
             .saturating_mul(size)
-            .saturating_add(untold.saturating_mul(self.others));
+            .saturating_add(unknown.saturating_mul(self.others));
         if self.is_alone() || by_all <= headroom {
             return None;
         }

@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 use crate::ask::Ask;
 use crate::bucket::{Level, Standing};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Own};
 use crate::lane::Lane;
 use crate::policy::Pacer;
 use crate::secondary::Ledger;
@@ -148,9 +148,13 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
         if !lane.is_spread() {
             return None;
         }
+        let own = Own {
+            untold: known.untold,
+            outstanding: level.in_flight + level.held,
+        };
         let turn = known
             .fleet
-            .turn(level.free() - floor, wanted, known.untold, now, known.skew);
+            .turn(level.free() - floor, wanted, own, now, known.skew);
         return turn.map(|turn| WaitReason::Reserve.until(Some(turn)));
     }
     if is_doubtful(&level, level.free(), needed) {
@@ -168,6 +172,18 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
 fn is_doubtful(level: &Level, available: u64, needed: u64) -> bool {
     let is_doubtful = level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
     is_doubtful && level.in_flight + level.held == 0
+}
+
+/// What an item is promised before it begins: what it may cost, as far as a window has it. An item that is dearer asks for the
+/// rest request by request.
+pub(crate) fn promise(lane: Lane, cost: u64, standing: Standing, pacer: &Pacer<'_>) -> u64 {
+    match standing {
+        Standing::Known(level) if pacer.is_paced() => {
+            let lowest = pacer.floor(lane, level.limit, Duration::ZERO);
+            payable(cost, level.limit.saturating_sub(lowest))
+        }
+        _ => cost,
+    }
 }
 
 /// What a cost counts for. One that is dearer than a whole window allows would wait for ever; it goes while at least half of

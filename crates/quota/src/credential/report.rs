@@ -45,7 +45,7 @@ pub struct ResourceReport {
 
 pub(super) fn of(quota: &CredentialQuota, now: Timestamp) -> Report {
     let github = quota.skew.github(now);
-    let resources = quota.resources.iter().map(|(resource, metered)| {
+    let resources = quota.resources.known.iter().map(|(resource, metered)| {
         let resource = resource.clone();
         let metered_as = resource.clone();
         match metered.bucket.standing(github) {

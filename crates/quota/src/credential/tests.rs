@@ -541,7 +541,7 @@ proptest! {
                         Decision::Go => {
                             prop_assert!(github.now() >= closed_until, "sent into a known block");
                             under_way.push((quota.reserve(lane, ask, now), cost));
-                            let known = quota.resources[&Resource::core()].standing(&quota.skew, now);
+                            let known = quota.resources.known[&Resource::core()].standing(&quota.skew, now);
                             if let Standing::Known(Level { full_at: Some(_), .. }) = known
                                 && let Standing::Known(level) = known
                             {

@@ -108,7 +108,7 @@ fn what_strangers_spend_on_the_credential_is_left_to_them_as_well() {
             f64::from(minute) * 60.0,
         );
     }
-    let floor = quota.resources[&Resource::core()]
+    let floor = quota.resources.known[&Resource::core()]
         .demand
         .before(Lane::Bulk, Duration::from_secs(1200));
     assert!((400..620).contains(&floor), "{floor}");
@@ -119,7 +119,7 @@ fn what_was_used_before_a_process_began_is_not_taken_for_a_stranger_s() {
     let mut quota = paced_by(Policy::Adaptive);
     ask(&mut quota, Lane::Live, &answer(1800), 1800.0);
     ask(&mut quota, Lane::Live, &answer(1801), 1801.0);
-    let need = quota.resources[&Resource::core()]
+    let need = quota.resources.known[&Resource::core()]
         .demand
         .before(Lane::Bulk, Duration::from_secs(15));
     assert!(need < 30, "it may have been an earlier run: {need}");

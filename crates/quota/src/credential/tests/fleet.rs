@@ -128,7 +128,7 @@ fn what_other_processes_spend_on_bulk_is_not_taken_for_a_stranger_s() {
         }
     }
     for quota in &processes {
-        let need = quota.resources[&Resource::core()]
+        let need = quota.resources.known[&Resource::core()]
             .demand
             .before(Lane::Bulk, Duration::from_secs(600));
         // The hundred of the first answers were nobody's.
@@ -158,7 +158,7 @@ fn what_strangers_spend_is_found_beside_other_processes_too() {
         }
     }
     for quota in &processes {
-        let need = quota.resources[&Resource::core()]
+        let need = quota.resources.known[&Resource::core()]
             .demand
             .before(Lane::Bulk, Duration::from_secs(200));
         assert!(need >= 1900, "{need}");

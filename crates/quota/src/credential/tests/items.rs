@@ -41,6 +41,7 @@ fn items_under_way_count_as_spent_for_the_next_one_and_not_for_live_work() {
     let mut nearly_empty = left(12);
     nearly_empty
         .resources
+        .known
         .get_mut(&Resource::core())
         .unwrap()
         .bucket
@@ -96,7 +97,7 @@ fn a_304_gives_the_item_back_what_it_paid() {
         quota.settle(reservation, &unchanged, at(1.0));
     }
     quota.end(item);
-    assert_eq!(quota.resources[&Resource::core()].bucket.held(), 0);
+    assert_eq!(quota.resources.known[&Resource::core()].bucket.held(), 0);
 }
 
 #[test]
@@ -115,7 +116,7 @@ fn an_answer_after_the_end_of_its_item_leaves_nothing_behind() {
         at(2.0),
     );
     quota.refund(dropped, at(2.0));
-    let bucket = &quota.resources[&Resource::core()].bucket;
+    let bucket = &quota.resources.known[&Resource::core()].bucket;
     assert_eq!((bucket.held(), bucket.in_flight()), (0, 0));
 }
 
