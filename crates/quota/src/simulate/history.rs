@@ -12,6 +12,8 @@ use crate::observation::Resource;
 
 /// What an answer is said to have taken.
 const TOOK: Millis = 70;
+/// Between two calls of the earlier job.
+const EARLIER: Millis = 100;
 /// How often the process hears that it is alone.
 const HEARS: Millis = 5 * SECOND;
 
@@ -28,9 +30,14 @@ pub(super) fn pass(world: &World, mut process: Option<&mut Process>) -> GitHub {
     let mut live = &world.live[since(&world.live)..before(&world.live)];
     let mut strangers = &world.strangers[since(&world.strangers)..before(&world.strangers)];
     let mut hears = from;
+    let earlier = earlier_job(world);
+    let mut earlier = earlier.as_slice();
     loop {
         let next = |all: &[Millis]| all.first().copied().unwrap_or(0);
-        let now = next(live).min(next(strangers)).min(hears);
+        let now = next(live)
+            .min(next(strangers))
+            .min(next(earlier))
+            .min(hears);
         if now >= 0 {
             break;
         }
@@ -50,10 +57,15 @@ pub(super) fn pass(world: &World, mut process: Option<&mut Process>) -> GitHub {
             github.serve(now, false, 0);
             github.answered();
         } else {
-            let number = live.len();
-            live = &live[1..];
+            let (lane, all) = if next(earlier) == now {
+                (Lane::Bulk, &mut earlier)
+            } else {
+                (Lane::Live, &mut live)
+            };
+            let number = all.len();
+            *all = &all[1..];
             match &mut process {
-                Some(process) => send(world, number, process, &mut github, now),
+                Some(process) => send(world, (lane, number), process, &mut github, now),
                 None => {
                     github.serve(now, false, 0);
                     github.answered();
@@ -67,24 +79,48 @@ pub(super) fn pass(world: &World, mut process: Option<&mut Process>) -> GitHub {
     github
 }
 
-/// A live request; one that may not go is given up.
-fn send(world: &World, number: usize, process: &mut Process, github: &mut GitHub, now: Millis) {
+/// What is used at the start, aside from live work, was spent by an earlier bulk job when the window began.
+fn earlier_job(world: &World) -> Vec<Millis> {
+    let began = world.first_reset() - HOUR;
+    let within = |all: &[Millis]| {
+        all.partition_point(|at| *at < 0) - all.partition_point(|at| *at < began)
+    };
+    let others = within(&world.live) + within(&world.strangers);
+    let count = (world.scenario.used as usize).saturating_sub(others);
+    (0..count)
+        .map(|number| began + SECOND + number as Millis * EARLIER)
+        .take_while(|at| *at < 0)
+        .collect()
+}
+
+/// A request; a live one that may not go is given up, and one of the earlier job goes whatever the policy says of it.
+fn send(
+    world: &World,
+    (lane, number): (Lane, usize),
+    process: &mut Process,
+    github: &mut GitHub,
+    now: Millis,
+) {
     let clock = process.clock(now);
     let desk = &mut process.desk;
     let ask = Ask::read(Resource::core(), 1);
-    let ticket = desk.arrive(Lane::Live, ask, clock);
-    desk.dispatch(clock);
-    match desk.collect(ticket) {
-        Some(reservation) => {
-            let jitter = i64::try_from(number % 3).map_or(0, |third| third - 1);
-            let answer = github.serve(now, false, jitter);
-            github.answered();
-            let is_misleading = world.scenario.network.is_misleading;
-            let seen = headers::read(&answer, false, is_misleading, now, TOOK);
-            desk.settle(reservation, &seen, clock);
-        }
-        None => {
+    let reservation = if lane == Lane::Live {
+        let ticket = desk.arrive(lane, ask, clock);
+        desk.dispatch(clock);
+        let reservation = desk.collect(ticket);
+        if reservation.is_none() {
             desk.leave(ticket, clock);
         }
+        reservation
+    } else {
+        Some(desk.quota_mut().reserve(lane, ask, clock))
+    };
+    if let Some(reservation) = reservation {
+        let jitter = i64::try_from(number % 3).map_or(0, |third| third - 1);
+        let answer = github.serve(now, false, jitter);
+        github.answered();
+        let is_misleading = world.scenario.network.is_misleading;
+        let seen = headers::read(&answer, false, is_misleading, now, TOOK);
+        desk.settle(reservation, &seen, clock);
     }
 }
