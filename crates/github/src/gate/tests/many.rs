@@ -1,5 +1,7 @@
 //! Many who wait, many gates, and what is left when they go.
 
+use tokio::task::JoinHandle;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +58,7 @@ async fn many_clones_of_a_gate_share_one_bucket() {
     sleep(Duration::from_secs(60)).await;
     assert_eq!(timeline.times().len(), 10, "4,000 may be used");
     assert_eq!(gate.report().quota.in_flight, 10);
-    for pass in passes.into_iter().filter(|pass| pass.is_finished()) {
+    for pass in passes.into_iter().filter(JoinHandle::is_finished) {
         gate.observe(pass.await.unwrap(), used(4000));
     }
     sleep(Duration::from_secs(60)).await;
@@ -117,7 +119,7 @@ async fn after_a_kill_during_a_pause_the_desk_works_as_before() {
     }
     sleep(Duration::from_secs(30)).await;
     assert!(timeline.times().len() < tasks.len());
-    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    tasks.iter().for_each(JoinHandle::abort);
     for task in tasks {
         drop(task.await);
     }
