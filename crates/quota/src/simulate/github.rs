@@ -108,11 +108,6 @@ impl GitHub {
         self.in_flight -= 1;
     }
 
-    /// At least `used` has been used of the present window.
-    pub(super) fn use_at_least(&mut self, used: u64) {
-        self.used = self.used.max(used).min(self.limit);
-    }
-
     pub(super) fn remaining(&mut self, at: Millis) -> u64 {
         self.pass(at);
         self.limit - self.used

@@ -1,10 +1,11 @@
-//! The windows before the start: live work and strangers without any bulk work, so that a policy that learns has learnt.
-//! Everything goes through the process's desk as later, only without the way to GitHub: answers come at once.
+//! The windows before the start: live work and strangers, so that a policy that learns has learnt, and no bulk work but that
+//! of an earlier job where a scenario starts with a window that is used. Everything goes through the process's desk as
+//! later, only without the way to GitHub: answers come at once.
 
 use super::arrivals::World;
 use super::github::GitHub;
 use super::process::Process;
-use super::{HOUR, Millis, SECOND, headers};
+use super::{HOUR, Millis, headers};
 use crate::ask::Ask;
 use crate::fleet::Hearing;
 use crate::lane::Lane;
@@ -14,8 +15,19 @@ use crate::observation::Resource;
 const TOOK: Millis = 70;
 /// Between two calls of the earlier job.
 const EARLIER: Millis = 100;
-/// How often the process hears that it is alone.
-const HEARS: Millis = 5 * SECOND;
+/// Milliseconds between two exchanges: rarer than later, since nothing changes.
+const EXCHANGES: usize = 5_000;
+
+/// What happens before the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Stranger,
+    Live,
+    /// A call of the earlier job.
+    Earlier,
+    /// The process tells and hears.
+    Exchange,
+}
 
 /// Lets history pass at GitHub, and through `process` where it is to learn from it. Gives the account as it is at the start.
 pub(super) fn pass(world: &World, mut process: Option<&mut Process>) -> GitHub {
@@ -25,82 +37,59 @@ pub(super) fn pass(world: &World, mut process: Option<&mut Process>) -> GitHub {
         None => world.first_reset() - HOUR,
     };
     let mut github = GitHub::new(world.scenario.limit, 0, world.window_end(from));
-    let before = |all: &[Millis]| all.partition_point(|at| *at < 0);
-    let since = |all: &[Millis]| all.partition_point(|at| *at < from);
-    let mut live = &world.live[since(&world.live)..before(&world.live)];
-    let mut strangers = &world.strangers[since(&world.strangers)..before(&world.strangers)];
-    let mut hears = from;
-    let earlier = earlier_job(world);
-    let mut earlier = earlier.as_slice();
-    loop {
-        let next = |all: &[Millis]| all.first().copied().unwrap_or(0);
-        let now = next(live)
-            .min(next(strangers))
-            .min(next(earlier))
-            .min(hears);
-        if now >= 0 {
-            break;
-        }
-        if hears == now {
-            hears += HEARS;
-            if let Some(process) = &mut process {
+    for (now, event) in events(world, from, process.is_some()) {
+        let lane = match event {
+            Event::Live => Some(Lane::Live),
+            Event::Earlier => Some(Lane::Bulk),
+            Event::Stranger | Event::Exchange => None,
+        };
+        match (&mut process, lane) {
+            (Some(process), Some(lane)) => send(world, lane, process, &mut github, now),
+            (Some(process), None) if event == Event::Exchange => {
                 let clock = process.clock(now);
                 process.desk.quota_mut().share(clock);
                 let (me, heard) = (process.name(0), Vec::new());
-                process
-                    .desk
-                    .quota_mut()
-                    .hear(&Hearing::Others { me, heard }, clock);
+                let alone = Hearing::Others { me, heard };
+                process.desk.quota_mut().hear(&alone, clock);
             }
-        } else if next(strangers) == now {
-            strangers = &strangers[1..];
-            github.serve(now, false, 0);
-            github.answered();
-        } else {
-            let (lane, all) = if next(earlier) == now {
-                (Lane::Bulk, &mut earlier)
-            } else {
-                (Lane::Live, &mut live)
-            };
-            let number = all.len();
-            *all = &all[1..];
-            match &mut process {
-                Some(process) => send(world, (lane, number), process, &mut github, now),
-                None => {
-                    github.serve(now, false, 0);
-                    github.answered();
-                }
+            _ => {
+                github.serve(now, false, 0);
+                github.answered();
             }
         }
     }
     github.pass(0);
-    github.use_at_least(world.scenario.used);
     github.forget_windows();
     github
 }
 
-/// What is used at the start, aside from live work, was spent by an earlier bulk job when the window began.
-fn earlier_job(world: &World) -> Vec<Millis> {
-    let began = world.first_reset() - HOUR;
-    let within = |all: &[Millis]| {
-        all.partition_point(|at| *at < 0) - all.partition_point(|at| *at < began)
+/// Everything from `from` to the start, in its order.
+fn events(world: &World, from: Millis, has_process: bool) -> Vec<(Millis, Event)> {
+    let past = |all: &[Millis]| {
+        let range = all.partition_point(|at| *at < from)..all.partition_point(|at| *at < 0);
+        all[range].to_vec()
     };
-    let others = within(&world.live) + within(&world.strangers);
-    let count = (world.scenario.used as usize).saturating_sub(others);
-    (0..count)
-        .map(|number| began + SECOND + number as Millis * EARLIER)
-        .take_while(|at| *at < 0)
-        .collect()
+    let (live, strangers) = (past(&world.live), past(&world.strangers));
+    let opens = world.first_reset() - HOUR;
+    let known = [&live, &strangers].map(|all| all.len() - all.partition_point(|at| *at < opens));
+    let missing = world
+        .scenario
+        .used
+        .saturating_sub(known.iter().sum::<usize>() as u64);
+    let missing = Millis::try_from(missing).unwrap_or(0);
+    let earlier = (0..missing).map(|number| opens - opens * number / missing);
+    let exchanges = (from..0).step_by(EXCHANGES).filter(|_| has_process);
+    let mut all: Vec<(Millis, Event)> = Vec::new();
+    all.extend(strangers.iter().map(|at| (*at, Event::Stranger)));
+    all.extend(live.iter().map(|at| (*at, Event::Live)));
+    all.extend(earlier.map(|at| (at, Event::Earlier)));
+    all.extend(exchanges.map(|at| (at, Event::Exchange)));
+    all.sort_unstable();
+    all
 }
 
-/// A request; a live one that may not go is given up, and one of the earlier job goes whatever the policy says of it.
-fn send(
-    world: &World,
-    (lane, number): (Lane, usize),
-    process: &mut Process,
-    github: &mut GitHub,
-    now: Millis,
-) {
+/// A request that goes at once. Live work that may not is given up; the earlier job went, whatever is thought of it now.
+fn send(world: &World, lane: Lane, process: &mut Process, github: &mut GitHub, now: Millis) {
     let clock = process.clock(now);
     let desk = &mut process.desk;
     let ask = Ask::read(Resource::core(), 1);
@@ -116,8 +105,7 @@ fn send(
         Some(desk.quota_mut().reserve(lane, ask, clock))
     };
     if let Some(reservation) = reservation {
-        let jitter = i64::try_from(number % 3).map_or(0, |third| third - 1);
-        let answer = github.serve(now, false, jitter);
+        let answer = github.serve(now, false, now.rem_euclid(3) - 1);
         github.answered();
         let is_misleading = world.scenario.network.is_misleading;
         let seen = headers::read(&answer, false, is_misleading, now, TOOK);

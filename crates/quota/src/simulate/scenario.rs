@@ -27,7 +27,7 @@ pub struct Scenario {
     pub processes: usize,
     /// Seconds until the first reset.
     pub first_reset: u32,
-    /// Used of the first window before the start, by whomever.
+    /// Used of the first window before the start; what live work has not used of that, an earlier bulk job has.
     pub used: u64,
     /// Seconds by which the processes' clocks are ahead of GitHub's.
     pub skew: i64,
