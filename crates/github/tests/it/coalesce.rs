@@ -12,19 +12,12 @@ use github_sim::world::Found;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::lab::{Lab, status, token};
+use crate::lab::{Lab, settle, status, token};
 
 /// Asks from a task of its own.
 fn ask(client: &Client, lane: Lane, request: Request) -> JoinHandle<Result<Response, Error>> {
     let client = client.clone();
     tokio::spawn(async move { client.send(lane, request).await })
-}
-
-/// Lets everything go on that can without time passing.
-async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// Nobody may go for a minute, so that all that is asked meanwhile is asked at once.

@@ -7,7 +7,10 @@ use github_sim::etag::EtagRule;
 use github_sim::fault::{Action, Rule};
 use github_sim::world::Found;
 
-use crate::lab::{Lab, minutes, token};
+use quota::Policy;
+use tokio::time::Instant;
+
+use crate::lab::{Lab, limit, minutes, token};
 
 async fn comments(client: &Client, repo: &str) -> (Origin, Vec<u64>) {
     let response = client
@@ -87,6 +90,26 @@ async fn what_has_not_changed_is_confirmed_free_of_quota() {
         (Origin::Sent, truth(&lab, &repo))
     );
     assert_eq!(client.stats().not_modified["acme"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_304_leaves_the_bucket_as_it_was_and_nothing_in_flight() {
+    let lab = Lab::with(limit(100)).paced(Policy::Even);
+    let (client, repo) = (lab.with_token(), lab.repo());
+    // One request above the reserve of 40 is left.
+    lab.others_spend(58).await;
+    comments(&client, &repo).await;
+    assert_eq!(lab.bucket("core").remaining, Some(41));
+    let begun = Instant::now();
+    for _ in 0..50 {
+        assert_eq!(comments(&client, &repo).await.0, Origin::Confirmed);
+        assert_eq!(lab.bucket("core").remaining, Some(41));
+    }
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    let report = lab.governor.gate("lab").report();
+    assert_eq!((report.quota.in_flight, report.waiting), (0, Vec::new()));
+    let total = lab.summary().total;
+    assert_eq!((total.cost, total.not_modified), (59, 50));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use github::{
     ApiUrl, AppKey, Client, Clock, Credential, Governor, Installation, MemoryAnswers, Settings,
     transport,
@@ -10,6 +11,8 @@ use github::{
 use github_sim::fault::{Action, Rule};
 use github_sim::{Sim, SimClock, SimConfig, observer::Summary};
 use jiff::{SignedDuration, Timestamp};
+use quota::{Policy, ResourceReport};
+use tower::ServiceExt as _;
 
 /// 1 June 2025, noon.
 pub(crate) const NOON: &str = "2025-06-01T12:00:00Z";
@@ -50,10 +53,58 @@ impl Lab {
     /// The same world, seen by a node whose clock is off.
     pub(crate) fn off_by(self, ahead: SignedDuration) -> Lab {
         let now = self.sim.clock().now();
+        let clock = Clock::virtual_from(now + ahead);
         Lab {
-            clock: Clock::virtual_from(now + ahead),
+            clock,
+            governor: Governor::new(clock, quota::Settings::default()),
             ..self
         }
+    }
+
+    /// The same node with another policy.
+    pub(crate) fn paced(self, policy: Policy) -> Lab {
+        let settings = quota::Settings {
+            policy,
+            ..quota::Settings::default()
+        };
+        Lab {
+            governor: Governor::new(self.clock, settings),
+            ..self
+        }
+    }
+
+    /// Another process before the same GitHub, with the same credential and nothing known of it.
+    pub(crate) fn another(&self) -> Lab {
+        Lab {
+            sim: self.sim.clone(),
+            governor: Governor::new(self.clock, quota::Settings::default()),
+            answers: Arc::new(MemoryAnswers::new(1_000)),
+            clock: self.clock,
+        }
+    }
+
+    /// Somebody else spends so much of the token's quota at once.
+    pub(crate) async fn others_spend(&self, requests: u64) {
+        let mut spending = tokio::task::JoinSet::new();
+        for _ in 0..requests {
+            let request = http::Request::get("/orgs/acme")
+                .header("user-agent", "somebody else")
+                .header("authorization", "Bearer sim-token")
+                .body(Bytes::new())
+                .unwrap();
+            spending.spawn(self.sim.service().oneshot(request));
+        }
+        for answer in spending.join_all().await {
+            assert_eq!(answer.unwrap().status(), 200);
+        }
+    }
+
+    /// What the node knows of a bucket.
+    pub(crate) fn bucket(&self, resource: &str) -> ResourceReport {
+        let report = self.governor.gate("lab").report().quota;
+        let mut resources = report.resources.into_iter();
+        let found = resources.find(|one| one.resource.as_str() == resource);
+        found.unwrap_or_else(|| panic!("nothing is known of {resource}"))
     }
 
     pub(crate) fn client(&self, credential: Credential) -> Client {
@@ -143,4 +194,19 @@ pub(crate) fn status(code: u16) -> Action {
 
 pub(crate) async fn minutes(minutes: u64) {
     tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+}
+
+/// A GitHub without secondary limits, whose users have so much an hour.
+pub(crate) fn limit(user: u64) -> SimConfig {
+    let mut config = SimConfig::default();
+    config.rules.limits.primary.user = user;
+    config.rules.limits.secondary.enforced = false;
+    config
+}
+
+/// Lets everything go on that can without time passing.
+pub(crate) async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
 }

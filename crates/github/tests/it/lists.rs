@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use github::{Client, Lane, Person, graphql, page, rest};
 use github_sim::world::Found;
+use quota::Policy;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, limit, minutes};
 
 async fn all<T: DeserializeOwned>(client: &Client, first: github::Request) -> Vec<T> {
     let (mut items, mut next) = (Vec::new(), Some(first));
@@ -25,6 +26,71 @@ async fn ask<T: DeserializeOwned>(client: &Client, document: &'static str, varia
         .await
         .unwrap()
         .data
+}
+
+/// A lab in which a scrape may spend so much, and knows it.
+async fn above_the_reserve(requests: u64) -> Lab {
+    let lab = Lab::with(limit(100)).paced(Policy::Even);
+    lab.others_spend(60 - requests - 1).await;
+    let first = rest::users::org("acme").unconditional();
+    lab.with_token().send(Lane::Live, first).await.unwrap();
+    assert_eq!(lab.bucket("core").remaining, Some(40 + requests));
+    lab.sim.observer().reset();
+    lab
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_pages_of_lists_in_parallel_pass_the_gate() {
+    for room in [0, 5] {
+        let lab = above_the_reserve(room).await;
+        let client = lab.with_token();
+        let repos = lab.sim.truth().repos;
+        let first_pages: Vec<_> = repos
+            .iter()
+            .map(|repo| {
+                let (client, page) = (client.clone(), rest::comments::of_repo("acme", &repo.name));
+                tokio::spawn(async move { client.send(Lane::Scheduled, page).await.unwrap() })
+            })
+            .collect();
+        assert_eq!(first_pages.len(), 12);
+        minutes(10).await;
+        assert_eq!(lab.summary().total.requests, room);
+        let report = lab.governor.gate("lab").report();
+        let waiting: usize = report.waiting.iter().map(|line| line.requests).sum();
+        assert_eq!((waiting as u64, report.quota.in_flight), (12 - room, 0));
+        for page in first_pages {
+            page.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_takes_one_leave_for_each_page_and_none_after_the_last() {
+    for pages in [1, 3] {
+        let lab = above_the_reserve(pages).await;
+        let client = lab.with_token();
+        let talk = |repo: &github_sim::truth::TruthRepo| {
+            repo.comments.iter().filter(|one| one.on != "diff").count() as u64
+        };
+        let repos = lab.sim.truth().repos;
+        let repo = repos.iter().find(|repo| (9..=90).contains(&talk(repo)));
+        let repo = repo.unwrap();
+        let of_a_page = talk(repo).div_ceil(pages);
+        let list = github::Request::get(format!(
+            "/repos/acme/{}/issues/comments?per_page={of_a_page}",
+            repo.name
+        ));
+        let begun = tokio::time::Instant::now();
+        let listed: Vec<Value> = all(&client, list).await;
+        assert_eq!(listed.len() as u64, talk(repo));
+        assert!(begun.elapsed().as_secs() < 1, "{:?}", begun.elapsed());
+        assert_eq!(lab.summary().total.requests, pages);
+        // Every leave was used: whatever comes next waits.
+        let one_more = rest::users::org("acme").unconditional();
+        let one_more = client.send(Lane::Scheduled, one_more);
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(60), one_more);
+        assert!(waited.await.is_err());
+    }
 }
 
 fn busiest(lab: &Lab) -> github_sim::truth::TruthRepo {

@@ -4,6 +4,7 @@
 
 mod coalesce;
 mod conditional;
+mod edges;
 mod faults;
 mod lab;
 mod limits;
