@@ -19,6 +19,7 @@ mod span;
 mod status;
 mod table;
 mod world;
+mod wrap;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     bulk: Option<u64>,
 }
 
+/// Sentences are no wider than this.
+const COLUMNS: usize = 80;
+
 /// What the command answers.
 #[derive(Debug, Serialize)]
 struct Answer {
@@ -82,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments, invocation: &Invocation) -> anyhow::Res
             .output
             .line(serde_json::to_string_pretty(&answer)?)?;
     } else {
-        invocation.output.text(&show::text(&answer))?;
+        invocation.output.text(&show::text(&answer, COLUMNS))?;
     }
     Ok(if answer.fits {
         Outcome::Done

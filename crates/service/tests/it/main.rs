@@ -12,6 +12,7 @@ mod from_git;
 mod kill;
 mod metrics;
 mod outage;
+mod plan;
 mod process;
 mod prometheus;
 mod rotation;

@@ -71,13 +71,21 @@ impl Size {
         }
     }
 
-    /// A list of comments that has news. Without news it is answered with a 304 and takes nothing of the quota.
+    /// The lists of comments, where they have news.
     fn comments(self) -> Cost {
         Cost {
-            requests: 1,
-            core: 1,
+            requests: LISTS_OF_COMMENTS,
+            core: LISTS_OF_COMMENTS,
             graphql: 0,
-        } * LISTS_OF_COMMENTS
+        }
+    }
+
+    /// The lists of comments, where they have none: they are answered with a 304, which takes nothing of the quota.
+    fn comments_without_news(self) -> Cost {
+        Cost {
+            core: 0,
+            ..self.comments()
+        }
     }
 }
 
@@ -92,11 +100,11 @@ pub(super) fn parts(world: &World, size: &Size) -> Vec<Part> {
     ]
 }
 
-/// What an hour's share of the second readings costs, which come once a day.
+/// What an hour's share of the second readings costs, which come once a day and seldom find anything new.
 pub(super) fn daily(world: &World, size: &Size) -> Cost {
     let apart = read_again_after().as_secs().unsigned_abs();
     let due_in_an_hour = world.repos.saturating_mul(3_600).div_ceil(apart);
-    (size.pulls + size.issues + size.comments()) * due_in_an_hour
+    (size.pulls + size.issues + size.comments_without_news()) * due_in_an_hour
 }
 
 /// The first pass: every repository has at least a page of each list.

@@ -3,12 +3,14 @@
 use super::Answer;
 use super::cost::Cost;
 use crate::cli::table::Align;
+use crate::cli::wrap::wrapped;
 use crate::cli::{span, table};
 
 const COLUMNS: &[Align] = &[Align::Left, Align::Right, Align::Right, Align::Right];
 
-pub(super) fn text(answer: &Answer) -> String {
-    let mut text = format!("{}\n\n", headline(answer));
+/// `columns` is how wide sentences may be.
+pub(super) fn text(answer: &Answer, columns: usize) -> String {
+    let mut text = format!("{}\n\n", wrapped(&headline(answer), columns).join("\n"));
     let (blocks, rows) = rows(answer);
     let laid_out = table::aligned(&rows, COLUMNS);
     for (number, line) in laid_out.lines().enumerate() {
@@ -19,8 +21,11 @@ pub(super) fn text(answer: &Answer) -> String {
         text.push('\n');
     }
     text.push('\n');
-    for sentence in sentences(answer) {
-        text.push_str(&sentence);
+    for line in sentences(answer)
+        .iter()
+        .flat_map(|sentence| wrapped(sentence, columns))
+    {
+        text.push_str(&line);
         text.push('\n');
     }
     text
@@ -29,7 +34,7 @@ pub(super) fn text(answer: &Answer) -> String {
 fn headline(answer: &Answer) -> String {
     let world = &answer.world;
     format!(
-        "{} in {}, {} active between two passes, a pass every {}",
+        "{} in {}, {} of them active, a pass every {}",
         count(world.repos, "repository", "repositories"),
         count(world.orgs, "organisation", "organisations"),
         world.active,
