@@ -3,23 +3,24 @@
 # and what was printed in target/bench/report.txt. A bar that is missed is printed and does not fail the run:
 # machines differ. Ratios are taken in one run.
 #   scripts/bench.sh            all of them
-#   scripts/bench.sh metrics    one: record, metrics or node
+#   scripts/bench.sh metrics    one: decision, record, metrics or node
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 crate_of() {
     case $1 in
+        decision) echo quota ;;
         record) echo backends ;;
         metrics | node) echo service ;;
         *)
-            echo "there is no benchmark $1: record, metrics or node" >&2
+            echo "there is no benchmark $1: decision, record, metrics or node" >&2
             exit 2
             ;;
     esac
 }
 
 benches=("$@")
-((${#benches[@]})) || benches=(record metrics node)
+((${#benches[@]})) || benches=(decision record metrics node)
 for bench in "${benches[@]}"; do crate_of "$bench" >/dev/null; done
 
 mkdir -p target/bench
