@@ -91,6 +91,8 @@ pub struct Level {
     pub reset: Option<Timestamp>,
     /// When the bucket is full again beyond doubt: a second after the reset.
     pub full_at: Option<Timestamp>,
+    /// Since when it is full again, where no answer has shown the new window yet.
+    pub full_since: Option<Timestamp>,
 }
 
 impl Level {
@@ -226,7 +228,7 @@ impl Bucket {
         if limit == 0 {
             return Standing::Unlimited;
         }
-        if full_at.is_some_and(|full_at| full_at <= now) {
+        if let Some(full_since) = full_at.filter(|full_at| *full_at <= now) {
             return Standing::Known(Level {
                 limit,
                 used: 0,
@@ -237,6 +239,7 @@ impl Bucket {
                 length: LONGEST_WINDOW,
                 reset: None,
                 full_at: None,
+                full_since: Some(full_since),
             });
         }
         Standing::Known(Level {
@@ -249,6 +252,7 @@ impl Bucket {
             length: LONGEST_WINDOW,
             reset: window.reset,
             full_at,
+            full_since: None,
         })
     }
 

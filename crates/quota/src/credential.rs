@@ -10,6 +10,7 @@ mod metered;
 mod report;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -28,7 +29,7 @@ use crate::refusal::Refusal;
 use crate::reserve;
 use crate::secondary::Ledger;
 use crate::skew::Skew;
-use crate::time::after;
+use crate::time::{after, between};
 use metered::Metered;
 pub use report::{Report, ResourceReport};
 
@@ -122,6 +123,9 @@ impl CredentialQuota {
             ledger: &self.ledger,
             is_prepaid: self.is_prepaid(ask),
             untold: metered.map_or(0, |metered| metered.untold),
+            seen_ago: metered
+                .and_then(|metered| metered.seen)
+                .map_or(Duration::ZERO, |seen| between(seen, now)),
         };
         pace::decide(lane, ask, &known, now)
     }
@@ -239,6 +243,7 @@ impl CredentialQuota {
         let skew = &self.skew;
         let payer = self.resources.of(paid);
         payer.bucket.observe(observation, github);
+        payer.seen = Some(now);
         payer.account(github, now, is_alone);
         if let Standing::Known(level) = payer.standing(skew, now) {
             payer.trend.note(&level, now);
@@ -298,6 +303,11 @@ impl CredentialQuota {
         match hearing {
             Hearing::Others { me, heard } => {
                 self.fleet.hear(me, heard);
+                for gone in self.fleet.departed(heard) {
+                    self.resources
+                        .of(&Resource::new(gone.resource.clone()))
+                        .depart(&gone);
+                }
                 for other in heard {
                     self.hear_one(other, now);
                 }

@@ -2,9 +2,13 @@
 //!
 //! For a row of horizons, from 15 seconds to an hour, the curve keeps the largest amount that was ever spent within any
 //! interval of that length, hour by hour over the last three days. What may be needed until a reset that is `h` away is the
-//! greatest of what was ever needed in `h`, and of what chance makes of the greatest rate that was seen (a Poisson bound at
-//! five standard deviations). Where spending comes in bursts, one more burst is added on top of the worst that was seen, and
-//! two beyond three minutes: bursts overlap for the first time on some day, and the maximum does not know of it yet.
+//! greatest of three numbers:
+//!
+//! - what was ever needed in `h`;
+//! - what chance makes of the greatest rate that was seen over an hour (a Poisson bound at five standard deviations);
+//! - where spending comes in bursts: what chance makes of the time between them, and as many bursts as may well come in `h`,
+//!   judged by how many of the hours had one, and two at least. Bursts overlap for the first time on some day, and the maximum
+//!   does not know of it yet.
 //!
 //! It refuses to know of lanes and limits. Amounts fall into bins of five seconds, and a horizon counts one bin more than it
 //! is long, so that no interval of its length holds more than the curve says.

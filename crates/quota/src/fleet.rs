@@ -108,13 +108,14 @@ pub(crate) struct Own {
     pub(crate) untold: u64,
     /// In flight, or promised to items.
     pub(crate) outstanding: u64,
+    /// How long ago the bucket was seen last.
+    pub(crate) seen_ago: Duration,
 }
 
 #[derive(Clone, Debug)]
 struct Told {
     member: String,
-    resource: String,
-    demanded: [u64; 3],
+    last: ResourceShare,
 }
 
 impl Fleet {
@@ -135,8 +136,15 @@ impl Fleet {
         self.graphql_points = sum(|share| share.graphql_points);
         self.in_flight = sum(|share| share.in_flight);
         self.is_silent = false;
-        self.told
-            .retain(|told| heard.iter().any(|other| other.member == told.member));
+    }
+
+    /// What those who are gone told last, and forgets them.
+    pub(crate) fn departed(&mut self, heard: &[Heard]) -> Vec<ResourceShare> {
+        let is_there = |told: &Told| heard.iter().any(|other| other.member == told.member);
+        let gone = self.told.iter().filter(|told| !is_there(told));
+        let gone = gone.map(|told| told.last.clone()).collect();
+        self.told.retain(is_there);
+        gone
     }
 
     /// The others cannot be heard.
@@ -182,12 +190,12 @@ impl Fleet {
         let known = self
             .told
             .iter_mut()
-            .find(|told| told.member == member && told.resource == resource.resource);
+            .find(|told| told.member == member && told.last.resource == resource.resource);
         match known {
             Some(told) => {
-                let before = std::mem::replace(&mut told.demanded, resource.demanded);
+                let before = std::mem::replace(&mut told.last, resource.clone());
                 let mut news = resource.demanded;
-                for (news, before) in news.iter_mut().zip(before) {
+                for (news, before) in news.iter_mut().zip(before.demanded) {
                     *news = news.saturating_sub(before);
                 }
                 news
@@ -195,8 +203,7 @@ impl Fleet {
             None => {
                 self.told.push(Told {
                     member: member.to_owned(),
-                    resource: resource.resource.clone(),
-                    demanded: resource.demanded,
+                    last: resource.clone(),
                 });
                 [0; 3]
             }
@@ -224,7 +231,9 @@ impl Fleet {
         let by_all = wanted
             .saturating_mul(size)
             .saturating_add(unknown.saturating_mul(self.others));
-        if self.is_alone() || by_all <= headroom {
+        // Others may have spent since, unseen: one request looks before the next item begins.
+        let is_unseen = self.is_silent && own.seen_ago > STALENESS && own.outstanding > 0;
+        if self.is_alone() || (by_all <= headroom && !is_unseen) {
             return None;
         }
         if self.is_silent {

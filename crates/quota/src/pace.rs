@@ -34,6 +34,10 @@ use crate::lane::Lane;
 use crate::policy::Pacer;
 use crate::secondary::Ledger;
 use crate::skew::Skew;
+use crate::time::{MINUTE, after};
+
+/// How long the lanes before are left to be the first in a new window that they may need.
+const PATIENCE: Duration = MINUTE;
 
 /// Whether a request may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +109,8 @@ pub(crate) struct Known<'a> {
     pub(crate) is_prepaid: bool,
     /// What was let through since the other processes were told.
     pub(crate) untold: u64,
+    /// How long ago an answer last told of the bucket.
+    pub(crate) seen_ago: Duration,
 }
 
 /// Decides for the next request of a lane.
@@ -151,11 +157,19 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
         let own = Own {
             untold: known.untold,
             outstanding: level.in_flight + level.held,
+            seen_ago: known.seen_ago,
         };
         let turn = known
             .fleet
             .turn(level.free() - floor, wanted, own, now, known.skew);
         return turn.map(|turn| WaitReason::Reserve.until(Some(turn)));
+    }
+    if let Some(since) = level.full_since {
+        // A new window that no answer has shown yet, and the lanes before may need all of it. They will show it; where they
+        // do not, one request finds out.
+        let patient_until = after(since, PATIENCE);
+        return (patient_until > now || level.in_flight + level.held > 0)
+            .then(|| WaitReason::Reserve.until((patient_until > now).then_some(patient_until)));
     }
     if is_doubtful(&level, level.free(), needed) {
         return None;
@@ -216,7 +230,7 @@ fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<
         return Some(WaitReason::Pacing.until(None));
     }
     let floor = known.pacer.floor(lane, level.limit, level.horizon(now));
-    let slot = known.pacer.slot(&level, floor)?;
+    let slot = known.pacer.slot(&level, floor, now)?;
     (slot > now).then(|| WaitReason::Pacing.until(Some(slot)))
 }
 

@@ -121,19 +121,17 @@ impl Pacer<'_> {
     }
 
     /// When the next request of work without a bound of its own may go; `None` for at once.
-    pub(crate) fn slot(&self, level: &Level, floor: u64) -> Option<Timestamp> {
-        self.is_spread()
-            .then(|| self.even.slot(level, floor))
-            .flatten()
-    }
-
-    /// Whether such work is spread over the window.
-    pub(crate) fn is_spread(&self) -> bool {
-        match self.policy {
+    pub(crate) fn slot(&self, level: &Level, floor: u64, now: Timestamp) -> Option<Timestamp> {
+        let is_spread = match self.policy {
             Policy::Even => true,
-            Policy::Adaptive => !self.demand.is_learnt(),
+            Policy::Adaptive => {
+                let horizon = level.horizon(now);
+                !self.demand.is_learnt()
+                    && !adaptive::is_releasing(self.reserve, level.limit, horizon)
+            }
             Policy::Reactive | Policy::Sprint => false,
-        }
+        };
+        is_spread.then(|| self.even.slot(level, floor)).flatten()
     }
 
     /// Whether anything but a refusal makes a request wait.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::bucket::{Bucket, LONGEST_WINDOW, Level, Standing};
 use crate::demand::Demand;
+use crate::fleet::ResourceShare;
 use crate::forecast::Trend;
 use crate::lane::Lane;
 use crate::policy::even::Even;
@@ -21,6 +22,8 @@ pub(super) struct Metered {
     pub(super) trend: Trend,
     /// What live, interactive and scheduled work of this process has spent since its start.
     pub(super) demanded: [u64; 3],
+    /// When an answer last told of it.
+    pub(super) seen: Option<Timestamp>,
     /// What was let through since the other processes were told.
     pub(super) untold: u64,
     /// How long windows are, once one has begun before our eyes.
@@ -36,6 +39,8 @@ pub(super) struct Window {
     reset: Option<Timestamp>,
     /// What our own answered requests have cost.
     pub(super) settled: u64,
+    /// What processes that are gone have cost.
+    departed: u64,
     /// What neither we nor the processes that are known have spent, as far as it has shown.
     strangers: u64,
     /// When that was looked at last.
@@ -116,6 +121,7 @@ impl Metered {
             .window
             .settled
             .saturating_add(self.bucket.in_flight())
+            .saturating_add(self.window.departed)
             .saturating_add(others);
         let strangers = used.saturating_sub(known);
         let looked = self.window.looked.replace(now).unwrap_or(now);
@@ -123,6 +129,14 @@ impl Metered {
             let more = strangers - self.window.strangers;
             self.window.strangers = strangers;
             self.demand.spent_since(Lane::Live, more, looked, now);
+        }
+    }
+
+    /// A process is gone that had told this: what it had in flight and promised, it may have spent.
+    pub(super) fn depart(&mut self, told: &ResourceShare) {
+        if self.is_same_window(told.reset) {
+            let spent = told.settled.saturating_add(told.in_flight).saturating_add(told.held);
+            self.window.departed = self.window.departed.saturating_add(spent);
         }
     }
 
@@ -145,11 +159,12 @@ impl Metered {
     pub(super) fn standing(&self, skew: &Skew, now: Timestamp) -> Standing {
         match self.bucket.standing(skew.github(now)) {
             Standing::Known(level) => {
-                let [reset, full_at] =
-                    [level.reset, level.full_at].map(|at| at.map(|at| skew.local(at)));
+                let [reset, full_at, full_since] = [level.reset, level.full_at, level.full_since]
+                    .map(|at| at.map(|at| skew.local(at)));
                 Standing::Known(Level {
                     reset,
                     full_at,
+                    full_since,
                     length: self.length.unwrap_or(level.length),
                     ..level
                 })

@@ -20,8 +20,14 @@ const KEPT: usize = 72;
 const HOUR: i64 = 720;
 /// The first so many lengths, up to two minutes, show what one burst is.
 const BURSTS: usize = 7;
-/// Up to this many bins, three minutes, one more burst is reckoned with; beyond, two.
-const SOON: i64 = 36;
+/// Bins of a minute.
+const MINUTE: i64 = 12;
+/// What is more than this many times what chance makes is a burst.
+const OUTLIER: f64 = 1.5;
+/// More bursts than this are not reckoned with: by then the curve has seen them.
+const MOST_BURSTS: f64 = 20.0;
+/// How unlikely it has to be that more bursts come than are reckoned with.
+const UNLIKELY: f64 = 2e-5;
 /// Standard deviations of chance that are left room for.
 const SIGMA: f64 = 5.0;
 /// Seconds of the first hour before which a rate says nothing.
@@ -34,6 +40,8 @@ pub struct Hour {
     pub number: i64,
     /// The largest amount within each length that ended in it.
     pub most: Vec<u32>,
+    /// The amount of its median minute, which bursts do not move; known once it is over.
+    pub calm: u32,
 }
 
 /// What was spent, when, and at most.
@@ -51,9 +59,20 @@ pub(crate) struct Curve {
     sums: [u32; COUNT],
     /// The hours, oldest first, the present one last.
     hours: Vec<Hour>,
-    /// The largest and the second largest of the hours before the present one.
-    past: [[u32; 2]; COUNT],
+    /// Of the hours before the present one.
+    past: [Past; COUNT],
     summary: Summary,
+}
+
+/// The largest amounts of one length in the hours before the present one. What falls on the turn of an hour shows in both,
+/// so that the second largest is of no neighbouring hour.
+#[derive(Clone, Copy, Debug, Default)]
+struct Past {
+    first: u32,
+    first_hour: i64,
+    second: u32,
+    /// The largest of all but the latest.
+    older: u32,
 }
 
 /// What is asked at each decision, made anew when a maximum changes.
@@ -63,8 +82,12 @@ struct Summary {
     most: [u32; COUNT],
     /// Amount per second over the greatest hour, or since the start where that was later.
     rate: f64,
-    /// By how much a burst exceeds chance within each of the shorter lengths, or a shorter one.
+    /// The same between bursts.
+    calm: f64,
+    /// By how much a burst exceeds that within each of the shorter lengths, or a shorter one.
     burst: [f64; BURSTS],
+    /// Bursts in an hour, as many as there may well be.
+    bursts: f64,
 }
 
 impl Default for Curve {
@@ -76,7 +99,7 @@ impl Default for Curve {
             is_taught: false,
             sums: [0; COUNT],
             hours: Vec::new(),
-            past: [[0; 2]; COUNT],
+            past: [Past::default(); COUNT],
             summary: Summary::default(),
         }
     }
@@ -127,8 +150,20 @@ impl Curve {
         if target - head >= HELD as i64 {
             self.bins.fill(0);
             self.sums = [0; COUNT];
+            // The hours in between were quiet: time has passed, and nothing was told.
+            let (before, after) = (head / HOUR, target / HOUR);
+            for number in (before + 1).max(after - KEPT as i64)..=after {
+                self.begin_hour(number);
+            }
         } else {
             for next in head + 1..=target {
+                if next % HOUR == 0 {
+                    let calm = self.median_minute(next);
+                    if let Some(hour) = self.hours.last_mut() {
+                        hour.calm = calm;
+                    }
+                    self.begin_hour(next / HOUR);
+                }
                 for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
                     *sum -= self.bins[place(next - i64::from(length) - 1)].min(*sum);
                 }
@@ -139,16 +174,7 @@ impl Curve {
         if self.is_first_hour() {
             self.sum_up();
         }
-        let (before, after) = (head / HOUR, target / HOUR);
-        if after > before {
-            // The hours in between were quiet, or not seen: only those of which this process knows are counted.
-            let quiet = (after - before - 1).min(KEPT as i64);
-            for number in after - quiet..after {
-                self.begin_hour(number);
-            }
-            self.begin_hour(after);
-            self.note();
-        }
+        self.note();
     }
 
     /// What may be spent within `horizon`.
@@ -157,9 +183,10 @@ impl Curve {
             .unwrap_or(i64::MAX)
             .saturating_add(BIN - 1)
             / BIN;
-        let chance = by_chance(self.summary.rate, horizon.as_secs_f64());
-        let seen = self.most_within(bins) + self.more_bursts(bins);
-        seen.max(chance.ceil() as u64)
+        let seconds = horizon.as_secs_f64();
+        let chance = by_chance(self.summary.rate, seconds);
+        let bursts = self.by_bursts(bins, seconds);
+        self.most_within(bins).max(chance.max(bursts).ceil() as u64)
     }
 
     /// Hours that this process, or one before it, has seen to their end.
@@ -201,11 +228,19 @@ impl Curve {
         whole.min(u64::from(most[shorter]) + u64::from(most[part]))
     }
 
-    /// What further bursts may add to what was seen.
-    fn more_bursts(&self, bins: i64) -> u64 {
+    /// What may come if as many bursts come as may well be: two at least, since they overlap for the first time on some day.
+    fn by_bursts(&self, bins: i64, seconds: f64) -> f64 {
+        let summary = &self.summary;
         let longest = at_least(bins + 1).clamp(1, BURSTS) - 1;
-        let more = if bins <= SOON { 1.0 } else { 2.0 };
-        (self.summary.burst[longest] * more) as u64
+        let burst = summary.burst[longest];
+        if burst <= 0.0 {
+            return 0.0;
+        }
+        // Within less than the shortest length there is no more than its part of a burst.
+        let shortest = (i64::from(LENGTHS[0]) * BIN) as f64;
+        let part = ((seconds + BIN as f64) / (shortest + BIN as f64)).min(1.0);
+        let expected = summary.bursts * seconds / (HOUR * BIN) as f64;
+        by_chance(summary.calm, seconds) + burst * part * as_many_as(expected).max(2.0)
     }
 
     /// Looks at the maxima anew.
@@ -215,19 +250,66 @@ impl Curve {
         for (index, most) in summary.most.iter_mut().enumerate() {
             *most = present
                 .map_or(0, |hour| hour.most[index])
-                .max(self.past[index][0]);
+                .max(self.past[index].first);
         }
         summary.rate = self.rate(summary.most[COUNT - 1]);
-        // A burst is what exceeds chance. The second largest is taken for what one is like: the largest may have been two.
+        let closed = &self.hours[..self.hours_closed()];
+        let calm = closed.iter().map(|hour| hour.calm).max();
+        summary.calm = match calm {
+            Some(calm) => f64::from(calm) / (MINUTE * BIN) as f64,
+            None => summary.rate,
+        };
+        // A burst is what exceeds chance by far. The second largest is taken for what one is like: the largest may have
+        // been two at once.
         let mut longest = 0.0_f64;
         for (index, burst) in summary.burst.iter_mut().enumerate() {
             let seconds = (i64::from(LENGTHS[index]) * BIN + BIN) as f64;
-            let usual = by_chance(summary.rate, seconds);
-            let [first, second] = self.largest(index).map(|most| f64::from(most) - usual);
-            longest = longest.max(if second > 0.0 { second } else { first });
+            let usual = by_chance(summary.calm, seconds) * OUTLIER;
+            let mean = summary.calm * seconds;
+            let [first, second] = self.largest(index).map(f64::from);
+            let size = if second > usual { second } else { first };
+            if size > usual {
+                longest = longest.max(size - mean);
+            }
             *burst = longest;
         }
+        if longest > 0.0 {
+            summary.bursts = self.bursts_in_an_hour(summary.calm, longest, summary.most[COUNT - 1]);
+        }
         self.summary = summary;
+    }
+
+    /// From how many of the hours had any. Where all had, from how many the fullest could hold.
+    fn bursts_in_an_hour(&self, calm: f64, burst: f64, most: u32) -> f64 {
+        let last = BURSTS - 1;
+        let seconds = (i64::from(LENGTHS[last]) * BIN + BIN) as f64;
+        let usual = by_chance(calm, seconds) * OUTLIER;
+        let hours = self.hours.len() as f64;
+        let with = self
+            .hours
+            .iter()
+            .filter(|hour| f64::from(hour.most[last]) > usual)
+            .count() as f64;
+        let with = with + with.sqrt();
+        let most = (f64::from(most) - calm * (HOUR * BIN) as f64) / burst;
+        if with < hours {
+            -(1.0 - with / hours).ln()
+        } else {
+            most.max(1.0)
+        }
+    }
+
+    /// The median of the sixty minutes before a bin.
+    fn median_minute(&self, end: i64) -> u32 {
+        let mut minutes = [0_u32; (HOUR / MINUTE) as usize];
+        for (minute, sum) in (0..).zip(&mut minutes) {
+            let begins = end - HOUR + minute * MINUTE;
+            *sum = (begins..begins + MINUTE)
+                .map(|bin| self.bins[place(bin)])
+                .fold(0, u32::saturating_add);
+        }
+        minutes.sort_unstable();
+        minutes[minutes.len() / 2]
     }
 
     fn rate(&self, hour: u32) -> f64 {
@@ -249,14 +331,19 @@ impl Curve {
         self.head.map_or(0, |head| head - self.first + 1) * BIN
     }
 
-    /// The largest and the second largest, of different hours.
+    /// The largest and the second largest, of hours that are no neighbours.
     fn largest(&self, index: usize) -> [u32; 2] {
-        let present = self.hours.last().map_or(0, |hour| hour.most[index]);
-        let [first, second] = self.past[index];
-        if present > first {
-            [present, first]
+        let past = self.past[index];
+        let Some(present) = self.hours.last() else {
+            return [0; 2];
+        };
+        let most = present.most[index];
+        if most > past.first {
+            [most, past.older]
+        } else if present.number - past.first_hour > 1 {
+            [past.first, past.second.max(most)]
         } else {
-            [first, second.max(present)]
+            [past.first, past.second]
         }
     }
 
@@ -279,6 +366,7 @@ impl Curve {
         self.hours.push(Hour {
             number,
             most: vec![0; COUNT],
+            calm: 0,
         });
         self.forget();
     }
@@ -289,14 +377,21 @@ impl Curve {
         self.hours
             .retain(|hour| hour.number + KEPT as i64 >= present);
         let before = self.hours.len().saturating_sub(1);
-        for (index, past) in self.past.iter_mut().enumerate() {
-            *past = [0; 2];
-            for hour in &self.hours[..before] {
-                let most = hour.most[index];
-                if most > past[0] {
-                    *past = [most, past[0]];
-                } else {
-                    past[1] = past[1].max(most);
+        let past = &self.hours[..before];
+        for (index, summed) in self.past.iter_mut().enumerate() {
+            *summed = Past::default();
+            for hour in past {
+                if hour.most[index] > summed.first {
+                    summed.first = hour.most[index];
+                    summed.first_hour = hour.number;
+                }
+            }
+            for hour in past {
+                if (hour.number - summed.first_hour).abs() > 1 {
+                    summed.second = summed.second.max(hour.most[index]);
+                }
+                if present - hour.number > 1 {
+                    summed.older = summed.older.max(hour.most[index]);
                 }
             }
         }
@@ -319,6 +414,7 @@ pub(super) fn merge(ours: &mut Vec<Hour>, theirs: &[Hour]) {
                 for (most, other) in ours[index].most.iter_mut().zip(&hour.most) {
                     *most = (*most).max(*other);
                 }
+                ours[index].calm = ours[index].calm.max(hour.calm);
             }
             Err(index) => ours.insert(index, hour.clone()),
         }
@@ -333,6 +429,18 @@ fn by_chance(rate: f64, seconds: f64) -> f64 {
     }
     let mean = rate * seconds;
     mean + SIGMA * mean.sqrt() + SIGMA * SIGMA / 3.0
+}
+
+/// How many may come where so many are expected, so that more are unlikely.
+fn as_many_as(expected: f64) -> f64 {
+    let mut term = (-expected).exp();
+    let (mut count, mut rest) = (0.0, 1.0 - term);
+    while rest > UNLIKELY && count < MOST_BURSTS {
+        count += 1.0;
+        term *= expected / count;
+        rest -= term;
+    }
+    count
 }
 
 fn bin(at: Timestamp) -> i64 {

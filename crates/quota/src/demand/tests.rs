@@ -51,8 +51,8 @@ fn after_one_burst_room_is_left_for_two_at_once_and_later_for_three() {
     let demand = learnt(burst, 24 * HOUR);
     let soon = bound(&demand, 100);
     let later = bound(&demand, 600);
-    assert!((1280..=1440).contains(&soon), "{soon}");
-    assert!((1880..=2160).contains(&later), "{later}");
+    assert!((1400..=1480).contains(&soon), "{soon}");
+    assert!((2080..=2240).contains(&later), "{later}");
     let in_half_a_burst = bound(&demand, 45);
     assert!(in_half_a_burst >= 2 * 360 - 60, "{in_half_a_burst}");
 }
@@ -65,8 +65,8 @@ fn two_bursts_that_overlapped_are_not_taken_for_one_that_comes_again() {
     spent.extend(burst(15 * HOUR + 10));
     spent.sort_unstable();
     let bound = bound(&learnt(spent, 24 * HOUR), 100);
-    // The 1,440 that were seen and one more burst of 720, not one of 1,440.
-    assert!((2000..=2200).contains(&bound), "{bound}");
+    // Two bursts of 720 and what chance makes; not two of 1,440.
+    assert!((1440..=1500).contains(&bound), "{bound}");
 }
 
 #[test]

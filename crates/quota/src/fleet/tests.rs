@@ -36,7 +36,7 @@ fn one_process_alone_never_waits_for_a_turn() {
 fn where_there_is_enough_for_all_nobody_waits_for_a_turn() {
     for rank in 0..4 {
         assert!(may_go(&fleet(rank, 4), 48, at(0)));
-        let untold = fleet(rank, 4).turn(48, 12, Own { untold: 1, outstanding: 0 }, at(0), &Skew::default());
+        let untold = fleet(rank, 4).turn(48, 12, Own { untold: 1, ..Own::default() }, at(0), &Skew::default());
         let is_first_turn = rank == 0 && untold.is_none();
         assert!(untold.is_some() || is_first_turn, "{rank}");
     }

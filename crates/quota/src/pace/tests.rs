@@ -43,6 +43,7 @@ fn decide_as(
         ledger: &Ledger::default(),
         is_prepaid: false,
         untold: 0,
+        seen_ago: Duration::ZERO,
     };
     decide(lane, ask, &known, at(0))
 }

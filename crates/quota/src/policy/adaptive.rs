@@ -39,9 +39,18 @@ pub(crate) fn floor(
 
 /// The part of the reserve that is still held `horizon` before the reset.
 fn held(reserve: u64, horizon: Duration) -> u64 {
-    let whole = (reserve as f64 / (PER_SECOND * MARGIN)).max(RELEASE.as_secs_f64());
-    let part = (horizon.as_secs_f64() / whole).min(1.0);
-    (reserve as f64 * part).ceil() as u64
+    let part = horizon.as_secs_f64() / release(reserve);
+    (reserve as f64 * part.min(1.0)).ceil() as u64
+}
+
+/// How long before the reset the reserve begins to be let go, in seconds.
+fn release(reserve: u64) -> f64 {
+    (reserve as f64 / (PER_SECOND * MARGIN)).max(RELEASE.as_secs_f64())
+}
+
+/// Whether the reserve is being let go: what is left is then not spread, but spent while it can be.
+pub(crate) fn is_releasing(configured: u64, limit: u64, horizon: Duration) -> bool {
+    horizon.as_secs_f64() < release(reserve::of_limit(configured, limit))
 }
 
 /// The moment from which `wanted` is not more than what is above the floor, if nothing else changes; at the latest the
