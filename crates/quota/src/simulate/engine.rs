@@ -134,8 +134,8 @@ impl<'a> Engine<'a> {
                 Process::new(policy, scenario.skew * SECOND, jitter)
             })
             .collect();
-        // Only one policy learns, and only the floor of bulk work depends on what was learnt.
-        let learns = policy == Policy::Adaptive && bulk == Bulk::Job && scenario.history > 0;
+        // The others remember nothing of an earlier window.
+        let learns = policy == Policy::Adaptive && scenario.history > 0;
         let github = history::pass(world, learns.then(|| &mut processes[0]));
         let mut store = Store::new(scenario.processes, world.store_lost);
         if learns {

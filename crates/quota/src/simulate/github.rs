@@ -132,10 +132,6 @@ impl GitHub {
         &self.closed
     }
 
-    pub(super) fn forget_windows(&mut self) {
-        self.closed.clear();
-    }
-
     fn judge(&mut self, at: Millis, is_free: bool) -> Verdict {
         if at < self.closed_until {
             return Verdict::Secondary {

@@ -13,8 +13,6 @@ use crate::observation::Resource;
 
 /// What an answer is said to have taken.
 const TOOK: Millis = 70;
-/// Between two calls of the earlier job.
-const EARLIER: Millis = 100;
 /// Milliseconds between two exchanges: rarer than later, since nothing changes.
 const EXCHANGES: usize = 5_000;
 
@@ -59,7 +57,6 @@ pub(super) fn pass(world: &World, mut process: Option<&mut Process>) -> GitHub {
         }
     }
     github.pass(0);
-    github.forget_windows();
     github
 }
 

@@ -14,6 +14,8 @@ const POINTS: usize = 900;
 const COUNTED: Millis = 61 * SECOND;
 /// How long after too many points live work may still be delayed by them.
 const AFTERMATH: Millis = 120 * SECOND;
+/// How long after a reset requests of an empty window may still be getting through.
+const CATCHES_UP: Millis = 600 * SECOND;
 
 impl Fate {
     fn is_blocked(&self) -> bool {
@@ -33,47 +35,57 @@ pub(super) struct Live {
 }
 
 /// Judges what bulk work has done to live work. `alone` is the run of the same arrivals without it.
+///
+/// A request that was blocked there too does not count, if there was a cause for that in the live requests themselves: an
+/// empty window, or more requests than a minute has points. In such a minute no delayed request counts, and in an empty window
+/// only as many as exceed the number that was blocked alone, since which of them it meets is chance.
 pub(super) fn live(world: &World, record: &Record, alone: &Record) -> Live {
     let first = world.live.partition_point(|at| *at < 0);
     let arrivals = &world.live[first..first + record.live.len()];
     debug_assert_eq!(record.live.len(), alone.live.len(), "the same arrivals");
-    let (mut short, mut crowded) = (Vec::new(), Vec::new());
-    for (at, fate) in arrivals.iter().zip(&alone.live) {
-        if !fate.is_blocked() {
-            continue;
-        }
-        if is_empty(&alone.windows, world, *at, fate) {
-            short.push(*at);
-        } else {
-            crowded.push(*at);
-        }
-    }
+    let all = || {
+        arrivals
+            .iter()
+            .copied()
+            .zip(record.live.iter().zip(&alone.live))
+    };
+    let blocked_alone = || all().filter(|(_, (_, alone))| alone.is_blocked());
+    let is_short = |at: Millis, alone_waited| is_empty(world, &alone.windows, at, alone_waited);
+    let crowded: Vec<Millis> = blocked_alone()
+        .filter(|(at, (_, alone))| !is_short(*at, alone.waited))
+        .map(|(at, _)| at)
+        .collect();
     let crowded = excusable(world, &crowded);
-    let is_excused = |at: Millis| {
+    let is_crowded = |at: Millis| {
         let near = crowded.partition_point(|other| *other < at - MINUTE);
         crowded.get(near).is_some_and(|other| *other <= at + MINUTE)
     };
-    let counted: Vec<Millis> = arrivals
-        .iter()
-        .zip(&record.live)
-        .filter(|(at, fate)| fate.is_blocked() && !is_excused(**at))
-        .map(|(at, _)| *at)
+    let counted: Vec<Millis> = all()
+        .filter(|(at, (with, alone))| {
+            let is_same = alone.is_blocked() && is_short(*at, alone.waited);
+            with.is_blocked() && !is_same && !is_crowded(*at)
+        })
+        .map(|(at, _)| at)
+        .collect();
+    let spared: Vec<Millis> = blocked_alone()
+        .filter(|(at, (with, alone))| !with.is_blocked() && is_short(*at, alone.waited))
+        .map(|(at, _)| at)
         .collect();
     Live {
-        blocked: beyond(world, &counted, &short),
-        blocked_alone: alone.live.iter().filter(|fate| fate.is_blocked()).count() as u64,
+        blocked: beyond(world, &counted, &spared),
+        blocked_alone: blocked_alone().count() as u64,
         wait_p99: wait_p99(&record.live),
     }
 }
 
-/// How many more of `counted` there are than of `short`, window by window.
-fn beyond(world: &World, counted: &[Millis], short: &[Millis]) -> u64 {
+/// How many more of `counted` there are than of `spared`, window by window.
+fn beyond(world: &World, counted: &[Millis], spared: &[Millis]) -> u64 {
     let mut sum = 0;
     let mut rest = counted;
     while let Some(at) = rest.first() {
         let ends = world.window_end(*at);
         let here = rest.partition_point(|at| *at < ends);
-        let within = |moment: Millis| short.partition_point(|at| *at < moment);
+        let within = |moment: Millis| spared.partition_point(|at| *at < moment);
         let alone = within(ends) - within(ends - HOUR);
         sum += here.saturating_sub(alone) as u64;
         rest = &rest[here..];
@@ -81,12 +93,16 @@ fn beyond(world: &World, counted: &[Millis], short: &[Millis]) -> u64 {
     sum
 }
 
-/// Whether a live request was blocked because nothing was left of its window.
-fn is_empty(windows: &[Hour], world: &World, at: Millis, fate: &Fate) -> bool {
+/// Whether there was nothing left of its window for a live request, or of the one before, whose requests are not yet through.
+fn is_empty(world: &World, windows: &[Hour], at: Millis, waited: Millis) -> bool {
     let ends = world.window_end(at);
-    let window = windows.iter().find(|window| window.ends == ends);
-    let emptied = window.and_then(|window| window.emptied);
-    emptied.is_some_and(|emptied| emptied <= at + fate.waited.max(PATIENCE))
+    let emptied = |ends: Millis| {
+        let window = windows.iter().find(|window| window.ends == ends);
+        window.and_then(|window| window.emptied)
+    };
+    let is_late = emptied(ends).is_some_and(|emptied| emptied <= at + waited.max(PATIENCE));
+    let begun = ends - HOUR;
+    is_late || (at - begun <= CATCHES_UP && emptied(begun).is_some())
 }
 
 /// Of the moments at which live work alone was delayed, those at which more points had come than there are. A policy that
