@@ -184,6 +184,11 @@ impl Client {
         }
     }
 
+    /// Counts requests for an organisation that its caller found out it need not send.
+    pub fn spared(&self, org: &str, requests: u64) {
+        self.inner.counters.spared(org, requests);
+    }
+
     /// The name of the credential.
     pub fn credential(&self) -> &str {
         &self.inner.settings.credential

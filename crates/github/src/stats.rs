@@ -14,10 +14,14 @@ use crate::transport::Fault;
 pub struct Stats {
     /// Every request that was sent.
     pub requests: BTreeMap<Sent, u64>,
+    /// What those have taken from the primary quota, in its units: requests of the REST API, points of GraphQL.
+    pub spent: BTreeMap<Sent, u64>,
     /// Answers that GitHub confirmed with a 304, by organisation: free of the primary quota.
     pub not_modified: BTreeMap<String, u64>,
     /// Requests that were answered by an equal one of somebody else and not sent, by organisation: free of every quota.
     pub coalesced: BTreeMap<String, u64>,
+    /// Requests that a caller found out it need not send, by organisation.
+    pub spared: BTreeMap<String, u64>,
     /// Validators that were not what the observed rule gives.
     pub etag_drift: u64,
     /// Whether validators are recomputed for new tokens.
@@ -73,21 +77,27 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn sent(&self, request: &Request, lane: Lane, code: Code) {
+    /// A request was sent, and took `units` from the primary quota.
+    pub(crate) fn sent(&self, request: &Request, lane: Lane, code: Code, units: u64) {
         let org = request.org.as_deref().unwrap_or_default().to_owned();
         let mut counts = self.lock();
         if code == Code::Status(304) {
             *counts.not_modified.entry(org.clone()).or_default() += 1;
         }
-        *counts
-            .requests
-            .entry(Sent {
-                org,
-                endpoint: request.endpoint,
-                lane,
-                code,
-            })
-            .or_default() += 1;
+        let sent = Sent {
+            org,
+            endpoint: request.endpoint,
+            lane,
+            code,
+        };
+        if units > 0 {
+            *counts.spent.entry(sent.clone()).or_default() += units;
+        }
+        *counts.requests.entry(sent).or_default() += 1;
+    }
+
+    pub(crate) fn spared(&self, org: &str, requests: u64) {
+        *self.lock().spared.entry(org.to_owned()).or_default() += requests;
     }
 
     pub(crate) fn coalesced(&self, request: &Request) {

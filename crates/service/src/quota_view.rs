@@ -10,6 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
 use github::gate::CredentialReport;
+use github::stats::Stats;
 use github::{Client, Gate, Governor};
 use jiff::{SignedDuration, Timestamp};
 use quota::{CredentialQuota, Lane, Resource};
@@ -137,7 +138,10 @@ pub struct SpentView {
     pub endpoint: String,
     /// Requests since the process began.
     pub requests: u64,
-    /// Requests of the last `lately_seconds`.
+    /// What they have taken from the primary quota: requests of the REST API, points of GraphQL.
+    #[serde(default)]
+    pub units: u64,
+    /// Units of the last `lately_seconds`.
     #[serde(default)]
     pub lately: u64,
 }
@@ -175,10 +179,52 @@ pub struct WaitedView {
 pub struct AvoidedView {
     /// The organisation.
     pub org: String,
-    /// Why: `not_modified`, `coalesced`, `probe`.
+    /// How, see [`Avoided`].
     pub mode: String,
     /// How many.
     pub requests: u64,
+}
+
+/// How a request is avoided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Avoided {
+    /// Answered with a 304, which is free of the primary quota.
+    NotModified,
+    /// Answered by an equal one that was under way.
+    Coalesced,
+    /// The probe showed that its list has not changed.
+    Probe,
+}
+
+impl Avoided {
+    /// Every way.
+    pub const ALL: [Avoided; 3] = [Avoided::NotModified, Avoided::Coalesced, Avoided::Probe];
+
+    /// The name in metrics and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Avoided::NotModified => "not_modified",
+            Avoided::Coalesced => "coalesced",
+            Avoided::Probe => "probe",
+        }
+    }
+
+    /// What one client has avoided, by organisation.
+    pub fn of(stats: &Stats) -> [(Avoided, &BTreeMap<String, u64>); 3] {
+        [
+            (Avoided::NotModified, &stats.not_modified),
+            (Avoided::Coalesced, &stats.coalesced),
+            (Avoided::Probe, &stats.spared),
+        ]
+    }
+}
+
+impl ResourceView {
+    /// What a lane leaves of it.
+    pub fn left_by(&self, lane: Lane) -> Option<u64> {
+        let mut floors = self.floors.iter();
+        Some(floors.find(|floor| floor.lane == lane.as_str())?.leaves)
+    }
 }
 
 impl QuotaView {
@@ -301,52 +347,58 @@ fn why(report: &quota::Report, until: Timestamp) -> Why {
     }
 }
 
-fn spending(view: &mut QuotaView, stats: &github::stats::Stats) {
-    let mut spent: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+fn spending(view: &mut QuotaView, stats: &Stats) {
+    let mut spent: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
     for (sent, count) in &stats.requests {
-        *spent
-            .entry((sent.lane.as_str(), &sent.org, sent.endpoint))
-            .or_default() += count;
+        let key = (sent.lane.as_str(), sent.org.as_str(), sent.endpoint);
+        let (requests, units) = spent.entry(key).or_default();
+        *requests += count;
+        *units += stats.spent.get(sent).unwrap_or(&0);
     }
     view.spent.extend(
         spent
             .into_iter()
-            .map(|((lane, org, endpoint), requests)| SpentView {
+            .map(|((lane, org, endpoint), (requests, units))| SpentView {
                 lane: lane.to_owned(),
                 org: org.to_owned(),
                 endpoint: endpoint.to_owned(),
                 requests,
+                units,
                 lately: 0,
             }),
     );
-    view.avoided.extend(
-        stats
-            .not_modified
-            .iter()
-            .map(|(org, requests)| AvoidedView {
+    for (mode, by_org) in Avoided::of(stats) {
+        view.avoided
+            .extend(by_org.iter().map(|(org, requests)| AvoidedView {
                 org: org.clone(),
-                mode: "not_modified".to_owned(),
+                mode: mode.as_str().to_owned(),
                 requests: *requests,
-            }),
-    );
+            }));
+    }
 }
 
 /// The largest spenders one by one, the rest by lane.
 fn largest(mut spent: Vec<SpentView>) -> Vec<SpentView> {
     // What was summed up before goes where it was.
-    spent.sort_by_key(|one| (one.endpoint == OTHER, Reverse(one.requests)));
+    spent.sort_by_key(|one| (one.endpoint == OTHER, Reverse((one.units, one.requests))));
     let rest = spent.split_off(spent.len().min(MOST_SPENDERS));
-    let mut by_lane: BTreeMap<String, u64> = BTreeMap::new();
+    let mut by_lane: BTreeMap<String, SpentView> = BTreeMap::new();
     for one in rest {
-        *by_lane.entry(one.lane).or_default() += one.requests;
+        let sum = by_lane
+            .entry(one.lane.clone())
+            .or_insert_with(|| SpentView {
+                lane: one.lane,
+                org: String::new(),
+                endpoint: OTHER.to_owned(),
+                requests: 0,
+                units: 0,
+                lately: 0,
+            });
+        sum.requests += one.requests;
+        sum.units += one.units;
+        sum.lately += one.lately;
     }
-    spent.extend(by_lane.into_iter().map(|(lane, requests)| SpentView {
-        lane,
-        org: String::new(),
-        endpoint: OTHER.to_owned(),
-        requests,
-        lately: 0,
-    }));
+    spent.extend(by_lane.into_values());
     spent
 }
 
@@ -381,7 +433,7 @@ impl Lately {
         if due {
             let counts = views.iter().flat_map(|view| {
                 let counts = view.spent.iter();
-                counts.map(|spent| (spender(view, spent), spent.requests))
+                counts.map(|spent| (spender(view, spent), spent.units))
             });
             self.counts.push_back((now, counts.collect()));
         }
@@ -394,7 +446,7 @@ impl Lately {
             let mut spent = std::mem::take(&mut view.spent);
             for one in &mut spent {
                 let then = before.get(&spender(view, one)).copied().unwrap_or(0);
-                one.lately = one.requests.saturating_sub(then);
+                one.lately = one.units.saturating_sub(then);
             }
             view.spent = spent;
         }

@@ -40,7 +40,6 @@ impl Inner {
             .map(|answered| answered.status)
             .map_err(TransportError::fault)
             .into();
-        self.counters.sent(request, lane, code);
         tracing::debug!(
             endpoint = request.endpoint,
             org = request.org.as_deref(),
@@ -50,6 +49,7 @@ impl Inner {
             "asked GitHub"
         );
         let Ok(answered) = &outcome else {
+            self.counters.sent(request, lane, code, 0);
             return Try {
                 outcome,
                 observation: Observation::default(),
@@ -73,6 +73,12 @@ impl Inner {
             _ if request.signer == Signer::App => Some(0),
             _ => peek.cost,
         };
+        let units = match answered.status {
+            StatusCode::UNAUTHORIZED => 0,
+            _ if refusal.is_some() => 0,
+            _ => charged.unwrap_or_else(|| self.ask(request).cost),
+        };
+        self.counters.sent(request, lane, code, units);
         if let Some(cost) = peek.cost {
             self.costs().insert(request.endpoint, cost);
         }

@@ -1,11 +1,12 @@
 //! What a node knows of itself when a snapshot is made: plain data, gathered by the snapshot task.
 
-use github::gate::CredentialReport;
 use github::stats::Stats;
 use jiff::Timestamp;
 use ledger::coverage::GapReason;
 use ledger::event::Stream;
 use ledger::port::activity::OrgView;
+
+use crate::quota_view::QuotaView;
 
 /// A node at one moment.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct NodeView {
     /// Every client's counts.
     pub github: Vec<Stats>,
     /// Every credential's quota.
-    pub quota: Vec<CredentialReport>,
+    pub quota: Vec<QuotaView>,
     /// What it depends on.
     pub dependencies: Vec<Dependency>,
 }

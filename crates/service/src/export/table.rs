@@ -240,7 +240,7 @@ pub mod node {
     );
     pub const AVOIDED: Family = counter(
         "tidegate_github_requests_avoided",
-        "Requests that cost no quota or did not have to be sent, by why.",
+        "Requests that cost no quota or did not have to be sent, by why: confirmed by a 304, answered by an equal one under way, or a list that the probe showed unchanged.",
     );
     pub const QUOTA_LIMIT: Family = gauge(
         "tidegate_quota_limit",
@@ -250,7 +250,7 @@ pub mod node {
         gauge("tidegate_quota_remaining", "What is left of the window.");
     pub const QUOTA_RESERVED: Family = gauge(
         "tidegate_quota_reserved",
-        "What scheduled work leaves to more urgent work.",
+        "What scheduled work leaves to more urgent work at present.",
     );
     pub const QUOTA_RESET: Family = measured(
         gauge(
@@ -258,6 +258,10 @@ pub mod node {
             "When the window ends.",
         ),
         "seconds",
+    );
+    pub const QUOTA_USED_AT_RESET: Family = gauge(
+        "tidegate_quota_used_at_reset",
+        "What the end of the window will find used if everybody goes on as in the last minutes; the limit where it will not last.",
     );
     pub const SECONDARY_HITS: Family = counter(
         "tidegate_secondary_limit_hits",

@@ -63,6 +63,7 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
             },
             |one, other| SpentView {
                 requests: one.requests + other.requests,
+                units: one.units + other.units,
                 lately: one.lately + other.lately,
                 ..one
             },

@@ -233,6 +233,8 @@ impl Scrape {
             self.store
                 .confirm(self.term, &self.org, &confirmed, until, now)
                 .await?;
+            // Each of them would have been a request at least.
+            self.client.spared(&self.org, confirmed.len() as u64);
         }
 
         let to_fetch_count = to_fetch.len() as u64;

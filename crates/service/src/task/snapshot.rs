@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::export::{self, Dependency, NodeView, Snapshots, StreamState};
 use crate::health::{Component, Condition, Health};
+use crate::quota_view;
 
 /// So many changes are read at once; a first start reads the whole history this way.
 const PIECE: usize = 10_000;
@@ -212,7 +213,7 @@ impl Publish {
                 .flat_map(|org| followed.streams(org, now))
                 .collect(),
             github: self.clients.iter().map(Client::stats).collect(),
-            quota: self.governor.report(),
+            quota: quota_view::of(&self.governor, &self.clients),
             dependencies: vec![
                 Dependency {
                     name: "state",

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use ledger::port::activity::{CycleResult, OrgView, Recorded};
+use quota::Lane;
 
 use crate::export::encode::{Encoder, labels, push_label};
 use crate::export::table::{Family, node};
 use crate::export::{NodeView, process};
+use crate::quota_view::{Avoided, ResourceView};
 
 /// How well the organisations are read.
 pub(super) fn organisations(encoder: &mut Encoder, view: &NodeView) {
@@ -129,37 +131,54 @@ pub(super) fn github(encoder: &mut Encoder, view: &NodeView) {
     for (labels, count) in sent {
         encoder.whole(&start, &labels, "", count);
     }
-    let start = encoder.family(node::AVOIDED);
-    let mut avoided: BTreeMap<&str, u64> = BTreeMap::new();
-    for (org, count) in view.github.iter().flat_map(|stats| &stats.not_modified) {
-        *avoided.entry(org).or_default() += count;
-    }
-    for (org, count) in avoided {
-        let labels = labels(&[("org", org), ("mode", "not_modified")]);
-        encoder.whole(&start, &labels, "", count);
-    }
+    avoided(encoder, view);
     let drift = view.github.iter().map(|stats| stats.etag_drift).sum();
     let start = encoder.family(node::ETAG_DRIFT);
     encoder.whole(&start, "", "", drift);
     quota(encoder, view);
 }
 
+/// Requests that were not needed. Every organisation has every mode from the start, so that the first one is seen to come.
+fn avoided(encoder: &mut Encoder, view: &NodeView) {
+    let start = encoder.family(node::AVOIDED);
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for org in &view.orgs {
+        for mode in Avoided::ALL {
+            counts.insert((&org.org, mode.as_str()), 0);
+        }
+    }
+    for stats in &view.github {
+        for (mode, by_org) in Avoided::of(stats) {
+            for (org, count) in by_org {
+                *counts.entry((org, mode.as_str())).or_default() += count;
+            }
+        }
+    }
+    for ((org, mode), count) in counts {
+        let labels = labels(&[("org", org), ("mode", mode)]);
+        encoder.whole(&start, &labels, "", count);
+    }
+}
+
 fn quota(encoder: &mut Encoder, view: &NodeView) {
     let mut resources = Vec::new();
     for credential in &view.quota {
-        for found in &credential.quota.resources {
+        for found in &credential.resources {
             let labels = labels(&[
                 ("credential", &credential.credential),
-                ("resource", found.resource.as_str()),
+                ("resource", &found.resource),
             ]);
             resources.push((found, labels));
         }
     }
-    type Read = fn(&quota::ResourceReport) -> Option<u64>;
-    let numbers: [(Family, Read); 3] = [
+    type Read = fn(&ResourceView) -> Option<u64>;
+    let numbers: [(Family, Read); 4] = [
         (node::QUOTA_LIMIT, |found| found.limit),
         (node::QUOTA_REMAINING, |found| found.remaining),
-        (node::QUOTA_RESERVED, |found| found.reserve),
+        (node::QUOTA_RESERVED, |found| found.left_by(Lane::Scheduled)),
+        (node::QUOTA_USED_AT_RESET, |found| {
+            Some(found.forecast.as_ref()?.used_at_reset)
+        }),
     ];
     for (family, read) in numbers {
         let start = encoder.family(family);
@@ -178,15 +197,15 @@ fn quota(encoder: &mut Encoder, view: &NodeView) {
     let start = encoder.family(node::SECONDARY_HITS);
     for credential in &view.quota {
         let labels = labels(&[("credential", &credential.credential)]);
-        encoder.whole(&start, &labels, "", credential.quota.secondary_hits);
+        encoder.whole(&start, &labels, "", credential.secondary_hits);
     }
     let start = encoder.family(node::WAIT);
     for credential in &view.quota {
-        for wait in &credential.waits {
+        for waited in &credential.waited {
             let mut labels = labels(&[("credential", &credential.credential)]);
-            push_label(&mut labels, "lane", wait.lane.as_str());
-            push_label(&mut labels, "reason", wait.reason.as_str());
-            encoder.number(&start, &labels, wait.time.as_secs_f64());
+            push_label(&mut labels, "lane", &waited.lane);
+            push_label(&mut labels, "reason", &waited.reason);
+            encoder.number(&start, &labels, waited.seconds);
         }
     }
 }

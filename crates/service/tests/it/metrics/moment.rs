@@ -1,9 +1,7 @@
 //! Moments of a node: what is folded, and what it knows of itself. Small enough to be read.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use github::gate::{CredentialReport, WaitTotal};
 use github::stats::{Code, Sent, Stats};
 use jiff::{SignedDuration, Timestamp};
 use ledger::aggregate::Aggregate;
@@ -15,8 +13,9 @@ use ledger::port::activity::{
     Changes, CycleReport, CycleResult, EventChange, News, OrgView, Recorded, RepoView, StreamView,
 };
 use ledger::user_label::UserLabels;
-use quota::{Lane, Report, Resource, ResourceReport, WaitReason};
+use quota::{Lane, WaitReason};
 use service::export::{Dependency, NodeView, StreamState};
+use service::quota_view::{FloorView, ForecastView, QuotaView, ResourceView, WaitedView};
 
 /// The moment: 1 January 2026.
 pub(super) fn now() -> Timestamp {
@@ -282,40 +281,42 @@ fn stats() -> Stats {
     Stats {
         requests: BTreeMap::from(requests),
         not_modified: BTreeMap::from([("acme".to_owned(), 9)]),
+        coalesced: BTreeMap::from([("acme".to_owned(), 2)]),
+        spared: BTreeMap::from([("acme".to_owned(), 115)]),
         etag_rule_in_use: true,
         ..Stats::default()
     }
 }
 
-fn credential(reset: Option<Timestamp>) -> CredentialReport {
-    let resource = |resource, remaining: Option<u64>| ResourceReport {
-        resource,
+fn credential(reset: Option<Timestamp>) -> QuotaView {
+    let resource = |resource: &str, remaining: Option<u64>| ResourceView {
+        resource: resource.to_owned(),
         limit: Some(5_000),
         used: remaining.map(|remaining| 5_000 - remaining),
         remaining,
         reset,
-        reserve: Some(1_000),
-    };
-    CredentialReport {
-        credential: "token".to_owned(),
-        quota: Report {
-            resources: vec![
-                resource(Resource::core(), Some(4_988)),
-                resource(Resource::graphql(), reset.map(|_| 4_976)),
-            ],
-            closed_until: None,
-            rate: 1.0,
-            in_flight: 0,
-            refused: 1,
-            secondary_hits: 1,
-            incidents: 1,
-        },
-        waits: vec![WaitTotal {
-            lane: Lane::Scheduled,
-            reason: WaitReason::Secondary,
-            count: 3,
-            time: Duration::from_millis(61_500),
+        floors: vec![FloorView {
+            lane: Lane::Scheduled.as_str().to_owned(),
+            leaves: 1_000,
         }],
-        waiting: Vec::new(),
+        forecast: remaining.map(|remaining| ForecastView {
+            used_at_reset: 2 * (5_000 - remaining),
+            runs_out: None,
+        }),
+    };
+    QuotaView {
+        resources: vec![
+            resource("core", Some(4_988)),
+            resource("graphql", reset.map(|_| 4_976)),
+        ],
+        refused: 1,
+        secondary_hits: 1,
+        waited: vec![WaitedView {
+            lane: Lane::Scheduled.as_str().to_owned(),
+            reason: WaitReason::Secondary.as_str().to_owned(),
+            requests: 3,
+            seconds: 61.5,
+        }],
+        ..QuotaView::new("token".to_owned(), now())
     }
 }
