@@ -21,6 +21,8 @@ mod repository;
 mod timeline;
 mod value;
 
+use std::cell::RefCell;
+
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::resolvers::Execution;
 use apollo_compiler::response::JsonMap;
@@ -141,6 +143,7 @@ pub(crate) fn execute(
         scene: Scene { world, viewer },
         limits,
         cost,
+        missing: RefCell::default(),
     };
     let execution = Execution::new(&described.schema, document)
         .operation(operation)
@@ -151,7 +154,8 @@ pub(crate) fn execute(
         Ok(response) => response,
         Err(error) => return located(&error),
     };
-    let errors = response.errors.iter().map(problem::of_field).collect();
+    let errors = response.errors.iter().map(problem::of_field);
+    let errors = errors.chain(root.missing.into_inner()).collect();
     let body = bytes(&Response {
         data: response.data.as_ref(),
         errors,

@@ -135,6 +135,8 @@ impl ObjectValue for DiffComment<'_> {
             "author" => people::actor(repository.scene, comment.author),
             "body" | "bodyText" => ResolvedValue::leaf(comment.body.clone()),
             "path" => ResolvedValue::leaf(comment.path.clone()),
+            // Nothing here is written and not submitted.
+            "state" => ResolvedValue::leaf("SUBMITTED"),
             "createdAt" | "publishedAt" => value::time(comment.created_at),
             "updatedAt" => value::time(comment.updated_at),
             "lastEditedAt" => value::optional_time(

@@ -6,7 +6,7 @@
 //! Source: "Rate limits and query limits for the GraphQL API" in GitHub's documentation. Requests: one for each
 //! connection under each of its possible parents; points: requests / 100, rounded, at least 1. What the page leaves
 //! open is decided here: a connection asked without `first` and `last` (for its `totalCount`) is one request and
-//! leads nowhere; the same connection selected twice under one response key is one connection, as execution merges it.
+//! leads nowhere; what is asked for by `ids` counts once for each; the same connection selected twice under one response key is one connection, as execution merges it.
 
 use apollo_compiler::Node;
 use apollo_compiler::ast::Value;
@@ -91,6 +91,7 @@ impl<'a> Count<'a> {
             let below: Vec<&SelectionSet> = same.iter().map(|field| &field.selection_set).collect();
             let field = same[0];
             if !is_connection(field) {
+                let parents = parents.saturating_mul(self.listed(field));
                 self.walk(&below, parents)?;
                 continue;
             }
@@ -152,6 +153,21 @@ impl<'a> Count<'a> {
             }
         };
         says("skip") == Some(true) || says("include") == Some(false)
+    }
+
+    /// How many objects a field that is no connection leads to: as many as ids are given, else one.
+    fn listed(&self, field: &Field) -> u64 {
+        let ids = field
+            .specified_argument_by_name("ids")
+            .map(|ids| match ids.as_ref() {
+                Value::Variable(name) => {
+                    let given = self.variables.get(name.as_str());
+                    given.and_then(|ids| ids.as_array()).map_or(1, Vec::len)
+                }
+                Value::List(ids) => ids.len(),
+                _ => 1,
+            });
+        ids.map_or(1, |ids| ids as u64)
     }
 
     fn whole_number(&self, field: &Field, argument: &str) -> Option<u64> {

@@ -51,6 +51,16 @@ pub(super) fn not_found(what: impl fmt::Display) -> FieldError {
     of(Kind::NotFound, format_args!("Could not resolve to {what}."))
 }
 
+/// A node that does not exist, at its place in the list that answers to `key`.
+pub(super) fn of_node(key: &str, index: usize, id: &str) -> Value {
+    json!({
+        "type": Kind::NotFound.as_str(),
+        "path": [key, index],
+        "locations": [],
+        "message": format!("Could not resolve to a node with the global id of '{id}'."),
+    })
+}
+
 /// An error that the executor collected, as GitHub writes it.
 pub(super) fn of_field(error: &GraphQLError) -> Value {
     let message = error

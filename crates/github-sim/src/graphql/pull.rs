@@ -1,5 +1,7 @@
 //! Pull requests, their reviews, review threads and commits.
 
+use std::collections::BTreeSet;
+
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
 
 use super::comment::{self, DiffComment};
@@ -86,15 +88,17 @@ impl<'a> Pull<'a> {
         Ok(Connection::new(name, page))
     }
 
-    /// Review threads: one for each diff comment that answers no other.
+    /// Review threads: one for each diff comment that answers no other that is there. Where the first of a thread is
+    /// deleted, the thread goes on with the next.
     fn threads(&self, info: &ResolveInfo<'_>) -> Result<Connection<Thread<'a>>, FieldError> {
         let name = ConnectionName {
             connection: "PullRequestReviewThreadConnection",
             edge: "PullRequestReviewThreadEdge",
         };
         let bounds = Bounds::read(info)?;
+        let mut begun = BTreeSet::new();
         let threads = comment::on_diff_of(*self)
-            .filter(|comment| comment.comment.in_reply_to.is_none())
+            .filter(|comment| begun.insert(thread_of(comment.comment)))
             .map(|first| Thread { first });
         let page = Page::by_key(bounds.as_ref(), Direction::Ascending, threads, |thread| {
             Key::Number(
@@ -266,14 +270,18 @@ impl ObjectValue for Thread<'_> {
             "isResolved" | "isOutdated" => ResolvedValue::leaf(false),
             "path" => ResolvedValue::leaf(first.path.clone()),
             "comments" => {
-                let comments = comment::on_diff_of(pull).filter(|comment| {
-                    comment.comment.id == first.id || comment.comment.in_reply_to == Some(first.id)
-                });
+                let comments = comment::on_diff_of(pull)
+                    .filter(|comment| thread_of(comment.comment) == thread_of(first));
                 ResolvedValue::object(comment::diff_comments(comments, info)?)
             }
             _ => return Err(self.unknown_field_error(info)),
         })
     }
+}
+
+/// The comment that a thread began with, whether or not it is still there.
+fn thread_of(comment: &world::DiffComment) -> u64 {
+    comment.in_reply_to.unwrap_or(comment.id)
 }
 
 /// A commit as part of a pull request.

@@ -1,14 +1,22 @@
-//! The root of every query, and the rate limit that it can ask for.
+//! The root of every query, what has a node id, and the rate limit that a query can ask for.
+
+use std::cell::RefCell;
 
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
+use serde_json::Value;
 
 use super::cost::Cost;
+use super::issue::Issue;
 use super::people::{Person, Stranger};
-use super::problem;
-use super::repository::{Repository, text};
+use super::problem::{self, Kind};
+use super::pull::Pull;
+use super::repository::{Repository, text, texts};
 use super::{RateLimitView, Scene, value};
 use crate::auth::Viewer;
-use crate::world::{Account, AccountKind};
+use crate::world::{Account, AccountKind, node};
+
+/// How many nodes can be asked for at once. Observed in the text of the refusal.
+const MOST_NODES: usize = 100;
 
 /// Whom an App's installation acts as.
 const APP_LOGIN: &str = "tidegate-sim[bot]";
@@ -18,9 +26,32 @@ pub(super) struct Query<'a> {
     pub(super) scene: Scene<'a>,
     pub(super) limits: &'a RateLimitView,
     pub(super) cost: Cost,
+    /// Errors about nodes that are not there. They cost their places in the list and nothing else, which the executor has
+    /// no way to say.
+    pub(super) missing: RefCell<Vec<Value>>,
 }
 
 impl Query<'_> {
+    /// The issue or pull request with a node id. Nothing else is asked for in this way.
+    fn node(&self, id: &str) -> Option<ResolvedValue<'_>> {
+        let (prefix, repo, id) = node::unpacked(id)?;
+        let repo = self.scene.world.repo(repo)?;
+        let scene = self.scene;
+        let repository = Repository { scene, repo };
+        match prefix {
+            _ if !scene.sees(repo) => None,
+            "I" if repo.issues_enabled => {
+                let issue = repo.issues.values().find(|issue| issue.id == id)?;
+                Some(ResolvedValue::object(Issue { repository, issue }))
+            }
+            "PR" => {
+                let pull = repo.pulls.values().find(|pull| pull.id == id)?;
+                Some(ResolvedValue::object(Pull { repository, pull }))
+            }
+            _ => None,
+        }
+    }
+
     fn account(&self, info: &ResolveInfo<'_>) -> Option<&Account> {
         self.scene.world.account_named(text(info, "login")?)
     }
@@ -58,6 +89,25 @@ impl ObjectValue for Query<'_> {
             "repository" => {
                 let owner = text(info, "owner").unwrap_or_default();
                 ResolvedValue::object(Repository::find(self.scene, owner, info)?)
+            }
+            "nodes" => {
+                let ids = texts(info, "ids").unwrap_or_default();
+                if ids.len() > MOST_NODES {
+                    let message = format!(
+                        "You may not provide more than {MOST_NODES} node ids; you provided {}.",
+                        ids.len()
+                    );
+                    return Err(problem::of(Kind::TooManyRecords, message));
+                }
+                let key = info.field_selections()[0].response_key().as_str();
+                let found = ids.into_iter().enumerate().map(move |(index, id)| {
+                    self.node(id).unwrap_or_else(|| {
+                        let missing = problem::of_node(key, index, id);
+                        self.missing.borrow_mut().push(missing);
+                        ResolvedValue::null()
+                    })
+                });
+                ResolvedValue::list(found)
             }
             // Null without an error where nobody has the login, unlike `organization` and `user`.
             "repositoryOwner" => {

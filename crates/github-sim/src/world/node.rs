@@ -46,3 +46,53 @@ fn packed(numbers: &[u64]) -> Vec<u8> {
     }
     bytes
 }
+
+/// The prefix, the repository and the database id in the node id of something inside a repository.
+pub(crate) fn unpacked(node_id: &str) -> Option<(&str, u64, u64)> {
+    let (prefix, rest) = node_id.split_once('_')?;
+    let bytes = URL_SAFE_NO_PAD.decode(rest).ok()?;
+    let [0x93, 0, numbers @ ..] = bytes.as_slice() else {
+        return None;
+    };
+    let (repo, rest) = number(numbers)?;
+    let (id, rest) = number(rest)?;
+    rest.is_empty().then_some((prefix, repo, id))
+}
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (kind, bytes) = bytes.split_first()?;
+    match kind {
+        0 => Some((0, bytes)),
+        0xce => {
+            let (small, rest) = bytes.split_first_chunk()?;
+            Some((u64::from(u32::from_be_bytes(*small)), rest))
+        }
+        0xcf => {
+            let (large, rest) = bytes.split_first_chunk()?;
+            Some((u64::from_be_bytes(*large), rest))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_id_holds_where_a_thing_is_and_what_it_is() {
+        for (repo, id) in [(1, 1), (7, 0), (u64::from(u32::MAX), 1 << 40)] {
+            assert_eq!(unpacked(&within("PR", repo, id)), Some(("PR", repo, id)));
+        }
+        for other in [
+            of("U", 7),
+            commit(7, &"a".repeat(40)),
+            "I_".to_owned(),
+            "I".to_owned(),
+            "I_%%%".to_owned(),
+            format!("{}A", within("I", 1, 2)),
+        ] {
+            assert_eq!(unpacked(&other), None, "{other}");
+        }
+    }
+}

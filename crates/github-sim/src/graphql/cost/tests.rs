@@ -8,9 +8,9 @@ use apollo_compiler::validation::Valid;
 
 use super::{Cost, TooManyNodes, count};
 
-/// The connections of the documentation's examples.
+/// The connections of the documentation's examples, and things by their ids.
 const SCHEMA: &str = "
-    type Query { viewer: User!, repository(name: String): Repository }
+    type Query { viewer: User!, repository(name: String): Repository, nodes(ids: [ID!]!): [Item]! }
     type User { login: String, followers(first: Int, last: Int): FollowerConnection!, repositories(first: Int, last: Int): RepositoryConnection! }
     type FollowerConnection { totalCount: Int!, nodes: [User], edges: [FollowerEdge] }
     type FollowerEdge { node: User }
@@ -204,4 +204,18 @@ fn the_connection_that_goes_beyond_the_node_limit_is_named() {
         }
     );
     assert_eq!(counted(query, r#"{"size": 49}"#).unwrap().nodes, 494_949);
+}
+
+#[test]
+fn what_is_asked_for_by_ids_counts_once_for_each() {
+    let comments = "... on Issue { comments(last: 50) { totalCount } }";
+    let given = format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {comments} }} }}");
+    let cost = counted(&given, r#"{"ids": ["a", "b", "c"]}"#).unwrap();
+    assert_eq!((cost.requests, cost.nodes), (3, 150));
+    check(
+        &format!("{{ nodes(ids: [\"a\", \"b\"]) {{ {comments} }} }}"),
+        2,
+        1,
+        100,
+    );
 }

@@ -242,3 +242,95 @@ fn the_rate_limit_has_this_query_charged_already() {
         })
     );
 }
+
+#[test]
+fn issues_and_pulls_are_found_by_their_node_ids_and_nothing_else_is() {
+    let mut stage = Stage::new();
+    let issue = stage.world.open_issue(stage.repo, stage.ann, "one");
+    let ann = stage.world.identity(stage.ann);
+    for branch in ["main", "work"] {
+        let commit = NewCommit::by(ann.clone());
+        stage.world.push(stage.repo, branch, vec![commit]);
+    }
+    let pull = stage
+        .world
+        .open_pull(stage.repo, NewPull::by(stage.ann, "work"));
+    for n in 0..3 {
+        stage.later(1);
+        let text = format!("remark {n}");
+        stage.world.comment(stage.repo, issue, stage.ann, &text);
+    }
+    let ids = stage.data(
+        "query($issue: Int!, $pull: Int!) { repository(owner: \"acme\", name: \"rocket\") {
+            id issue(number: $issue) { id } pullRequest(number: $pull) { id } } }",
+        json!({ "issue": issue, "pull": pull }),
+    );
+    let repository = &ids["repository"];
+    let query = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename
+        ... on Issue { number comments(last: 2) { totalCount pageInfo { hasPreviousPage } nodes { body } } }
+        ... on PullRequest { number } } }";
+    let (issue_id, pull_id) = (&repository["issue"]["id"], &repository["pullRequest"]["id"]);
+    let data = stage.data(query, json!({ "ids": [pull_id, issue_id] }));
+    assert_eq!(
+        data["nodes"],
+        json!([
+            { "__typename": "PullRequest", "number": pull },
+            { "__typename": "Issue", "number": issue, "comments": {
+                "totalCount": 3, "pageInfo": { "hasPreviousPage": true },
+                "nodes": [{ "body": "remark 1" }, { "body": "remark 2" }] } },
+        ])
+    );
+    for other in ["I_nonsense", repository["id"].as_str().unwrap()] {
+        let body = stage.ask(query, json!({ "ids": [issue_id, other] }));
+        assert_eq!(body["data"]["nodes"][1], json!(null));
+        assert_eq!(body["data"]["nodes"][0]["number"], issue);
+        let error = &body["errors"][0];
+        assert_eq!(
+            (&error["type"], &error["path"]),
+            (&json!("NOT_FOUND"), &json!(["nodes", 1]))
+        );
+    }
+    let many = vec![issue_id; 101];
+    stage.error(query, json!({ "ids": many }));
+    stage.viewer = Viewer::Anonymous;
+    stage.world.repo_mut(stage.repo).private = true;
+    let hidden = stage.ask(query, json!({ "ids": [issue_id] }));
+    assert_eq!(hidden["data"]["nodes"], json!([null]));
+}
+
+#[test]
+fn a_thread_outlives_its_first_comment() {
+    let mut stage = Stage::new();
+    let ann = stage.world.identity(stage.ann);
+    for branch in ["main", "work"] {
+        let commit = NewCommit::by(ann.clone());
+        stage.world.push(stage.repo, branch, vec![commit]);
+    }
+    let pull = stage
+        .world
+        .open_pull(stage.repo, NewPull::by(stage.ann, "work"));
+    let first = stage
+        .world
+        .diff_comment(stage.repo, pull, stage.ann, "first");
+    for answer in ["second", "third"] {
+        stage.later(1);
+        stage.world.reply(stage.repo, first, stage.ann, answer);
+    }
+    stage
+        .world
+        .diff_comment(stage.repo, pull, stage.ann, "other");
+    stage.world.delete_diff_comment(stage.repo, first);
+    let data = stage.data(
+        "query($pull: Int!) { repository(owner: \"acme\", name: \"rocket\") { pullRequest(number: $pull) {
+            reviewThreads(first: 9) { nodes { comments(first: 9) { nodes { body state } } } } } } }",
+        json!({ "pull": pull }),
+    );
+    let comment = |body: &str| json!({ "body": body, "state": "SUBMITTED" });
+    assert_eq!(
+        data["repository"]["pullRequest"]["reviewThreads"]["nodes"],
+        json!([
+            { "comments": { "nodes": [comment("second"), comment("third")] } },
+            { "comments": { "nodes": [comment("other")] } },
+        ])
+    );
+}
