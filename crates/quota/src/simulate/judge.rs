@@ -37,8 +37,9 @@ pub(super) struct Live {
 /// Judges what bulk work has done to live work. `alone` is the run of the same arrivals without it.
 ///
 /// A request that was blocked there too does not count, if there was a cause for that in the live requests themselves: an
-/// empty window, or more requests than a minute has points. In such a minute no delayed request counts, and in an empty window
-/// only as many as exceed the number that was blocked alone, since which of them it meets is chance.
+/// empty window, or more requests than a minute has points. In such a minute no delayed request counts, nor while requests
+/// that waited for a reset get through, and in an empty window only as many as exceed the number that was blocked alone,
+/// since which of them it meets is chance.
 pub(super) fn live(world: &World, record: &Record, alone: &Record) -> Live {
     let first = world.live.partition_point(|at| *at < 0);
     let arrivals = &world.live[first..first + record.live.len()];
@@ -50,12 +51,15 @@ pub(super) fn live(world: &World, record: &Record, alone: &Record) -> Live {
             .zip(record.live.iter().zip(&alone.live))
     };
     let blocked_alone = || all().filter(|(_, (_, alone))| alone.is_blocked());
-    let is_short = |at: Millis, alone_waited| is_empty(world, &alone.windows, at, alone_waited);
+    let windows = &alone.windows;
+    let is_short = |at: Millis, waited| {
+        is_empty(world, windows, at, waited) || is_catching_up(world, windows, at)
+    };
     let crowded: Vec<Millis> = blocked_alone()
-        .filter(|(at, (_, alone))| !is_short(*at, alone.waited))
+        .filter(|(at, (_, alone))| !is_empty(world, windows, *at, alone.waited))
         .map(|(at, _)| at)
         .collect();
-    let crowded = excusable(world, &crowded);
+    let crowded = excusable(world, windows, &crowded);
     let is_crowded = |at: Millis| {
         let near = crowded.partition_point(|other| *other < at - MINUTE);
         crowded.get(near).is_some_and(|other| *other <= at + MINUTE)
@@ -93,21 +97,26 @@ fn beyond(world: &World, counted: &[Millis], spared: &[Millis]) -> u64 {
     sum
 }
 
-/// Whether there was nothing left of its window for a live request, or of the one before, whose requests are not yet through.
+/// Whether there was nothing left of its window for a live request.
 fn is_empty(world: &World, windows: &[Hour], at: Millis, waited: Millis) -> bool {
-    let ends = world.window_end(at);
-    let emptied = |ends: Millis| {
-        let window = windows.iter().find(|window| window.ends == ends);
-        window.and_then(|window| window.emptied)
-    };
-    let is_late = emptied(ends).is_some_and(|emptied| emptied <= at + waited.max(PATIENCE));
-    let begun = ends - HOUR;
-    is_late || (at - begun <= CATCHES_UP && emptied(begun).is_some())
+    let emptied = emptied(windows, world.window_end(at));
+    emptied.is_some_and(|emptied| emptied <= at + waited.max(PATIENCE))
 }
 
-/// Of the moments at which live work alone was delayed, those at which more points had come than there are. A policy that
-/// delays live work without need finds no excuse.
-fn excusable(world: &World, delayed: &[Millis]) -> Vec<Millis> {
+/// Whether requests of the window before, in which nothing was left for them, may not all be through.
+fn is_catching_up(world: &World, windows: &[Hour], at: Millis) -> bool {
+    let begun = world.window_end(at) - HOUR;
+    at - begun <= CATCHES_UP && emptied(windows, begun).is_some()
+}
+
+fn emptied(windows: &[Hour], ends: Millis) -> Option<Millis> {
+    let window = windows.iter().find(|window| window.ends == ends)?;
+    window.emptied
+}
+
+/// Of the moments at which live work alone was delayed, those at which more requests had come than there are points, or were
+/// let go by a reset. A policy that delays live work without need finds no excuse.
+fn excusable(world: &World, windows: &[Hour], delayed: &[Millis]) -> Vec<Millis> {
     if delayed.is_empty() {
         return Vec::new();
     }
@@ -117,7 +126,8 @@ fn excusable(world: &World, delayed: &[Millis]) -> Vec<Millis> {
         let crowd = crowds.partition_point(|crowd| *crowd <= *at);
         let latest = crowd.checked_sub(1).map(|before| crowds[before]);
         let cause = latest.max(excusable.last().copied());
-        if cause.is_some_and(|cause| at - cause <= AFTERMATH) {
+        let is_caused = cause.is_some_and(|cause| at - cause <= AFTERMATH);
+        if is_caused || is_catching_up(world, windows, *at) {
             excusable.push(*at);
         }
     }

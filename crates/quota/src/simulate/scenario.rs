@@ -368,6 +368,15 @@ pub fn matrix() -> Vec<Scenario> {
         cold("cold-live-0.5", "live 0.5/s, nothing learnt yet", half),
         cold("cold-live-1", "live 1/s, nothing learnt yet", Steady(1.0)),
         Scenario {
+            first_reset: 1800,
+            used: 4900,
+            ..cold(
+                "cold-used-4900",
+                "live 0.02/s, nothing learnt yet, 100 left for half an hour",
+                Steady(0.02),
+            )
+        },
+        Scenario {
             bursts: Some(BURSTS),
             ..cold(
                 "cold-bursts",
