@@ -1,10 +1,12 @@
-//! The state in one `SQLite` file (or in memory): opening it, and its parts.
+//! The state in one `SQLite` file (or in memory): opening it, and its parts. What processes share of a credential lies in a
+//! file of its own ([`Coordination`]).
 //!
 //! One node works on a file at a time ([`Sqlite::open`] takes a lock beside it), with one writer thread and a few readers
 //! in WAL mode, every commit synced. Anyone may read at the same time ([`Sqlite::read_only`]). All times are integers,
 //! milliseconds since 1970. What events and coverage mean is decided in `ledger`.
 
 mod changes;
+mod coordination;
 mod coverage;
 mod error;
 mod events;
@@ -30,10 +32,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+pub use coordination::Coordination;
 pub use error::{OpenError, Problem};
 use fault::Fault;
 use lock::{Lock, Refused};
-use migrations::{Found, MIGRATIONS};
+use migrations::{Found, STATE, Schema};
 use reader::Readers;
 use writer::Writer;
 
@@ -81,7 +84,8 @@ impl Sqlite {
         let mut connection =
             Connection::open_in_memory().map_err(|error| OpenError::sql(path, error))?;
         prepare(&connection, PATIENCE).map_err(|error| OpenError::sql(path, error))?;
-        migrations::migrate(&mut connection, 0, MIGRATIONS)
+        STATE
+            .migrate(&mut connection)
             .map_err(|error| OpenError::sql(path, error))?;
         let writer = Writer::start(connection).map_err(|error| OpenError::io(path, error))?;
         Ok(Sqlite {
@@ -112,23 +116,7 @@ impl Sqlite {
             &mut File::open(&real).map_err(|error| OpenError::io(path, error))?,
         )?;
         let connection = open_reader(&real).map_err(|error| OpenError::sql(path, error))?;
-        let known = migrations::newest();
-        match migrations::look(&connection).map_err(|error| OpenError::sql(path, error))? {
-            Found::Version(found) if found > known => {
-                return Err(OpenError::new(path, Problem::NewerSchema { found, known }));
-            }
-            Found::Version(found) if found < known => {
-                return Err(OpenError::new(path, Problem::OlderSchema { found, known }));
-            }
-            Found::Empty => {
-                return Err(OpenError::new(
-                    path,
-                    Problem::OlderSchema { found: 0, known },
-                ));
-            }
-            Found::Foreign => return Err(OpenError::new(path, Problem::Foreign)),
-            Found::Version(_) => {}
-        }
+        check_present(path, STATE, &connection)?;
         let readers = Readers::new(real, open_reader, vec![connection]);
         Ok(Sqlite {
             parts: Arc::new(Parts {
@@ -198,24 +186,7 @@ fn open(path: &Path, patience: Duration) -> Result<Sqlite, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&real, flags).map_err(sql)?;
     connection.busy_timeout(patience).map_err(sql)?;
-    let known = migrations::newest();
-    let version = match migrations::look(&connection).map_err(sql)? {
-        Found::Version(found) if found > known => {
-            return Err(OpenError::new(path, Problem::NewerSchema { found, known }));
-        }
-        Found::Version(found) => found,
-        Found::Empty => 0,
-        Found::Foreign => return Err(OpenError::new(path, Problem::Foreign)),
-    };
-    prepare(&connection, patience).map_err(sql)?;
-    let mode: String = connection
-        .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .map_err(sql)?;
-    if mode != "wal" {
-        // The file system has no shared memory for the log's index: a network file system, mostly.
-        return Err(OpenError::new(path, Problem::Disk));
-    }
-    migrations::migrate(&mut connection, version, MIGRATIONS).map_err(sql)?;
+    bring_up_to_date(path, STATE, &mut connection, patience)?;
     let first = open_reader(&real).map_err(sql)?;
     let writer = Writer::start(connection).map_err(|error| OpenError::io(path, error))?;
     let readers = Readers::new(real, open_reader, vec![first]);
@@ -227,6 +198,53 @@ fn open(path: &Path, patience: Duration) -> Result<Sqlite, OpenError> {
             bound: state::BOUND,
         }),
     })
+}
+
+/// Refuses a database that is not of this kind or of a later version, and makes any other ready to be written.
+fn bring_up_to_date(
+    path: &Path,
+    schema: Schema<'_>,
+    connection: &mut Connection,
+    patience: Duration,
+) -> Result<(), OpenError> {
+    let sql = |error| OpenError::sql(path, error);
+    let known = schema.newest();
+    match schema.look(connection).map_err(sql)? {
+        Found::Version(found) if found > known => {
+            return Err(OpenError::new(path, Problem::NewerSchema { found, known }));
+        }
+        Found::Foreign => return Err(OpenError::new(path, Problem::Foreign)),
+        Found::Version(_) | Found::Empty => {}
+    }
+    prepare(connection, patience).map_err(sql)?;
+    let mode: String = connection
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(sql)?;
+    if mode != "wal" {
+        // The file system has no shared memory for the log's index: a network file system, mostly.
+        return Err(OpenError::new(path, Problem::Disk));
+    }
+    schema.migrate(connection).map_err(sql)
+}
+
+/// Refuses a database that is not of this kind and of the present version.
+fn check_present(
+    path: &Path,
+    schema: Schema<'_>,
+    connection: &Connection,
+) -> Result<(), OpenError> {
+    let known = schema.newest();
+    let problem = match schema
+        .look(connection)
+        .map_err(|error| OpenError::sql(path, error))?
+    {
+        Found::Version(found) if found == known => return Ok(()),
+        Found::Version(found) if found > known => Problem::NewerSchema { found, known },
+        Found::Version(found) => Problem::OlderSchema { found, known },
+        Found::Empty => Problem::OlderSchema { found: 0, known },
+        Found::Foreign => Problem::Foreign,
+    };
+    Err(OpenError::new(path, problem))
 }
 
 /// The same state has the same lock, whatever link leads to it.
@@ -298,20 +316,25 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
         // Where no file can be made beside it there is no index of the log; without a log none is needed. Nobody can
         // begin to write there either.
         Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) if is_without_log(path) => {
-            let mut uri = OsString::from("file:");
-            for byte in path.as_os_str().as_bytes() {
-                match byte {
-                    b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                        uri.push(char::from(*byte).to_string());
-                    }
-                    _ => uri.push(format!("%{byte:02x}")),
-                }
-            }
-            uri.push("?immutable=1");
-            connect_to_read(&uri, OpenFlags::SQLITE_OPEN_URI)
+            connect_to_read(&as_it_lies(path), OpenFlags::SQLITE_OPEN_URI)
         }
         _ => ordinary,
     }
+}
+
+/// The name of a file that is read without a look at what is beside it, and without a lock.
+fn as_it_lies(path: &Path) -> OsString {
+    let mut uri = OsString::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte).to_string());
+            }
+            _ => uri.push(format!("%{byte:02x}")),
+        }
+    }
+    uri.push("?immutable=1");
+    uri
 }
 
 fn is_without_log(path: &Path) -> bool {

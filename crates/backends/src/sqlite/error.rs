@@ -1,4 +1,4 @@
-//! What can be wrong with a state file, as something that can be asked, and what to do about it.
+//! What can be wrong with a file of ours, as something that can be asked, and what to do about it.
 //!
 //! It does not know who asks: the remedy is a sentence, the exit code is the caller's.
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
-/// Why a state file cannot be used.
+/// Why a file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -71,10 +71,35 @@ pub enum Problem {
     Other,
 }
 
-/// A state file could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot open the state {}: {problem}", .path.display())]
+/// Which of our files it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    State,
+    Coordination,
+}
+
+impl Kind {
+    fn noun(self) -> &'static str {
+        match self {
+            Kind::State => "state",
+            Kind::Coordination => "coordination file",
+        }
+    }
+
+    /// What names another one.
+    fn setting(self) -> &'static str {
+        match self {
+            Kind::State => "--state",
+            Kind::Coordination => "coordination.path",
+        }
+    }
+}
+
+/// A file of ours, the state or the coordination file, could not be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot open the {} {}: {problem}", .kind.noun(), .path.display())]
 pub struct OpenError {
+    kind: Kind,
     path: PathBuf,
     problem: Problem,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -83,6 +108,7 @@ pub struct OpenError {
 impl OpenError {
     pub(super) fn new(path: &Path, problem: Problem) -> OpenError {
         OpenError {
+            kind: Kind::State,
             path: path.to_owned(),
             problem,
             source: None,
@@ -92,9 +118,8 @@ impl OpenError {
     pub(super) fn sql(path: &Path, error: rusqlite::Error) -> OpenError {
         let problem = problem_of(&error);
         OpenError {
-            path: path.to_owned(),
-            problem,
             source: Some(Arc::new(error)),
+            ..OpenError::new(path, problem)
         }
     }
 
@@ -108,9 +133,16 @@ impl OpenError {
             _ => Problem::Disk,
         };
         OpenError {
-            path: path.to_owned(),
-            problem,
             source: Some(Arc::new(error)),
+            ..OpenError::new(path, problem)
+        }
+    }
+
+    /// The same of a coordination file.
+    pub(super) fn of_coordination(self) -> OpenError {
+        OpenError {
+            kind: Kind::Coordination,
+            ..self
         }
     }
 
@@ -126,21 +158,35 @@ impl OpenError {
 
     /// What to do next, as the second half of a line that begins with the error.
     pub fn remedy(&self) -> String {
+        let another = format!("name another file with {}", self.kind.setting());
         match &self.problem {
-            Problem::Missing => "make its directory, or name another file with --state".to_owned(),
-            Problem::NotADatabase | Problem::Foreign => "name another file with --state, or move this one away".to_owned(),
+            Problem::Missing => format!("make its directory, or {another}"),
+            Problem::NotADatabase | Problem::Foreign => format!("{another}, or move this one away"),
             Problem::NewerSchema { .. } => {
-                "run the version of tidegate that wrote it or a later one, or name another file with --state".to_owned()
+                format!("run the version of tidegate that wrote it or a later one, or {another}")
             }
-            Problem::OlderSchema { .. } => "start a node on it once: that brings it up to date".to_owned(),
+            Problem::OlderSchema { .. } => {
+                "start a node on it once: that brings it up to date".to_owned()
+            }
             Problem::ReadOnly | Problem::Forbidden => {
-                "let this user read and write the file and its directory, or name another file with --state".to_owned()
+                format!("let this user read and write the file and its directory, or {another}")
             }
-            Problem::Locked => "end the program that holds it (a database shell or a backup), and try again".to_owned(),
-            Problem::Held { pid: Some(pid) } => format!("stop process {pid}, or name another file with --state"),
-            Problem::Held { pid: None } => "stop that node, or name another file with --state".to_owned(),
+            Problem::Locked => {
+                "end the program that holds it (a database shell or a backup), and try again"
+                    .to_owned()
+            }
+            Problem::Held { pid: Some(pid) } => format!("stop process {pid}, or {another}"),
+            Problem::Held { pid: None } => format!("stop that node, or {another}"),
             Problem::Full => "free some space, and try again: nothing was lost".to_owned(),
-            Problem::Damaged => "restore it from a backup, or move it away: a node fills a new one from GitHub".to_owned(),
+            Problem::Damaged => match self.kind {
+                Kind::State => {
+                    "restore it from a backup, or move it away: a node fills a new one from GitHub"
+                }
+                Kind::Coordination => {
+                    "move it away: a node makes a new one, and learns again how the quota is used"
+                }
+            }
+            .to_owned(),
             Problem::OldLibrary { .. } => "use a build with SQLite 3.51.3 or later".to_owned(),
             Problem::Disk => "look at the system's log for this disk, and try again".to_owned(),
             Problem::Other => "the cause is shown with -v".to_owned(),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ledger::port::{self, Term};
 use rusqlite::ErrorCode;
 
+use super::error::OpenError;
+
 /// A failure of one step.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
@@ -18,8 +20,12 @@ pub(super) enum Fault {
     Json(#[from] serde_json::Error),
     #[error("a kept body cannot be unpacked")]
     Body(#[source] std::io::Error),
-    #[error("the state was opened to be read")]
+    #[error("it was opened to be read")]
     ReadOnly,
+    #[error("the file is not there any more, or another is in its place")]
+    Gone,
+    #[error(transparent)]
+    Unusable(#[from] OpenError),
     #[error("the store is closing")]
     Closed,
     #[error("the step panicked")]
@@ -47,7 +53,7 @@ impl Fault {
         let code = match self {
             Fault::Sql(error) => error.sqlite_error_code(),
             Fault::Lost(error) => error.sqlite_error_code(),
-            Fault::ReadOnly | Fault::Closed => return true,
+            Fault::ReadOnly | Fault::Gone | Fault::Unusable(_) | Fault::Closed => return true,
             Fault::Fenced(_) | Fault::Json(_) | Fault::Body(_) | Fault::Panicked => return false,
         };
         matches!(

@@ -6,69 +6,92 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Marks our databases in their header, so that another program's is recognised.
-pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Tide");
+/// What a database of one kind is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schema<'a> {
+    /// Marks our databases of this kind in their header, so that any other is recognised.
+    pub(super) application_id: i32,
+    /// The steps, in order; the first one makes version 1.
+    pub(super) steps: &'a [&'a str],
+}
 
-/// The steps, in order; the first one makes version 1.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_activity.sql")];
+/// The state of a node.
+pub(super) const STATE: Schema<'static> = Schema {
+    application_id: i32::from_be_bytes(*b"Tide"),
+    steps: &[include_str!("migrations/0001_activity.sql")],
+};
+
+/// What processes share of a credential.
+pub(super) const COORDINATION: Schema<'static> = Schema {
+    application_id: i32::from_be_bytes(*b"TidC"),
+    steps: &[include_str!("coordination/0001_board.sql")],
+};
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// A database without a single table, new or never used.
     Empty,
-    /// One of ours, at this version.
+    /// One of ours of this kind, at this version.
     Version(u32),
-    /// Somebody else's.
+    /// Somebody else's, or of another kind.
     Foreign,
 }
 
-/// Looks without changing anything.
-pub(super) fn look(connection: &Connection) -> rusqlite::Result<Found> {
-    let application: i32 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if application == APPLICATION_ID {
-        return Ok(Found::Version(u32::try_from(version).unwrap_or(u32::MAX)));
-    }
-    let objects: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(if objects == 0 && application == 0 && version == 0 {
-        Found::Empty
-    } else {
-        Found::Foreign
-    })
-}
-
-/// Takes the steps after `from`.
-pub(super) fn migrate(
-    connection: &mut Connection,
-    from: u32,
-    steps: &[&str],
-) -> rusqlite::Result<()> {
-    // A step may rebuild a table that others point at; what they point at is checked before the step is committed.
-    connection.pragma_update(None, "foreign_keys", false)?;
-    let mut version = from;
-    for step in steps.iter().skip(from as usize) {
-        version += 1;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(step)?;
-        if transaction
-            .prepare("PRAGMA foreign_key_check")?
-            .exists([])?
-        {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY);
-            let message = format!("step {version} leaves rows that point at nothing");
-            return Err(rusqlite::Error::SqliteFailure(code, Some(message)));
+impl Schema<'_> {
+    /// Looks without changing anything.
+    pub(super) fn look(&self, connection: &Connection) -> rusqlite::Result<Found> {
+        let application: i32 =
+            connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let version = version(connection)?;
+        if application == self.application_id {
+            return Ok(Found::Version(version));
         }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
+        let objects: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok(if objects == 0 && application == 0 && version == 0 {
+            Found::Empty
+        } else {
+            Found::Foreign
+        })
     }
-    connection.pragma_update(None, "foreign_keys", true)
+
+    /// Takes the steps that the database has not taken yet.
+    ///
+    /// Whoever is on the way at the same time takes each step once: the version is looked at again when nobody else can write.
+    pub(super) fn migrate(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        // A step may rebuild a table that others point at; what they point at is checked before the step is committed.
+        connection.pragma_update(None, "foreign_keys", false)?;
+        while version(connection)? < self.newest() {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let before = version(&transaction)?;
+            let Some(step) = self.steps.get(before as usize) else {
+                break;
+            };
+            transaction.execute_batch(step)?;
+            if transaction
+                .prepare("PRAGMA foreign_key_check")?
+                .exists([])?
+            {
+                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY);
+                let message = format!("step {} leaves rows that point at nothing", before + 1);
+                return Err(rusqlite::Error::SqliteFailure(code, Some(message)));
+            }
+            transaction.pragma_update(None, "application_id", self.application_id)?;
+            transaction.pragma_update(None, "user_version", before + 1)?;
+            transaction.commit()?;
+        }
+        connection.pragma_update(None, "foreign_keys", true)
+    }
+
+    /// The version that the steps lead to.
+    pub(super) fn newest(&self) -> u32 {
+        u32::try_from(self.steps.len()).expect("there are fewer than four billion steps")
+    }
 }
 
-/// The version that [`MIGRATIONS`] lead to.
-pub(super) fn newest() -> u32 {
-    u32::try_from(MIGRATIONS.len()).expect("there are fewer than four billion steps")
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(u32::try_from(version).unwrap_or(u32::MAX))
 }

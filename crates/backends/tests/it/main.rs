@@ -5,6 +5,7 @@
     reason = "a test ends at the first surprise, helpers included"
 )]
 
+mod coordination;
 mod crash;
 mod open;
 

@@ -12,11 +12,11 @@ use tempfile::TempDir;
 
 use crate::{ORG, at, fetched, seen};
 
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn names(directory: &TempDir) -> Vec<String> {
+pub(crate) fn names(directory: &TempDir) -> Vec<String> {
     let entries = fs::read_dir(directory.path()).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -36,7 +36,7 @@ fn refused(path: &Path) -> OpenError {
 }
 
 /// Runs as a user whom permissions bind. Permissions are a thread's own, so the rest of the tests keep theirs.
-fn as_an_ordinary_user<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn as_an_ordinary_user<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let nobody = rustix::thread::Uid::from_raw(65_534);
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -49,7 +49,7 @@ fn as_an_ordinary_user<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-fn allow(path: &Path, mode: u32) {
+pub(crate) fn allow(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 

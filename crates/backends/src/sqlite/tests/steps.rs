@@ -2,7 +2,7 @@
 
 use rusqlite::params_from_iter;
 
-use super::migrations::{MIGRATIONS, look, migrate, newest};
+use super::migrations::{COORDINATION, STATE, Schema};
 use super::*;
 
 /// Every row of every table, as text.
@@ -55,9 +55,16 @@ async fn a_further_step_keeps_every_row_of_a_file_that_was_worked_on() {
     let further = "CREATE TABLE gap_attempts (at INTEGER NOT NULL) STRICT;
         ALTER TABLE repos ADD COLUMN visibility TEXT;
         ALTER TABLE repos DROP COLUMN visibility;";
-    let steps: Vec<&str> = MIGRATIONS.iter().copied().chain([further]).collect();
-    migrate(&mut connection, newest(), &steps).unwrap();
-    assert_eq!(look(&connection).unwrap(), Found::Version(newest() + 1));
+    let steps: Vec<&str> = STATE.steps.iter().copied().chain([further]).collect();
+    let longer = Schema {
+        steps: &steps,
+        ..STATE
+    };
+    longer.migrate(&mut connection).unwrap();
+    assert_eq!(
+        STATE.look(&connection).unwrap(),
+        Found::Version(STATE.newest() + 1)
+    );
     assert_eq!(rows(&connection), before);
 }
 
@@ -72,9 +79,16 @@ async fn a_step_that_fails_leaves_the_version_before_it() {
         "DELETE FROM repos WHERE id = 1;",
     ];
     for step in broken {
-        let steps: Vec<&str> = MIGRATIONS.iter().copied().chain([step]).collect();
-        migrate(&mut connection, newest(), &steps).unwrap_err();
-        assert_eq!(look(&connection).unwrap(), Found::Version(newest()));
+        let steps: Vec<&str> = STATE.steps.iter().copied().chain([step]).collect();
+        let longer = Schema {
+            steps: &steps,
+            ..STATE
+        };
+        longer.migrate(&mut connection).unwrap_err();
+        assert_eq!(
+            STATE.look(&connection).unwrap(),
+            Found::Version(STATE.newest())
+        );
         assert_eq!(rows(&connection), before);
     }
 }
@@ -90,10 +104,12 @@ async fn opening_a_present_file_changes_nothing_in_it() {
 
 #[test]
 fn every_table_is_strict() {
-    let mut connection = Connection::open_in_memory().unwrap();
-    migrate(&mut connection, 0, MIGRATIONS).unwrap();
-    let sql =
-        "SELECT count(*) FROM pragma_table_list WHERE strict = 0 AND name NOT LIKE 'sqlite_%'";
-    let lax: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
-    assert_eq!(lax, 0);
+    for schema in [STATE, COORDINATION] {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema.migrate(&mut connection).unwrap();
+        let sql =
+            "SELECT count(*) FROM pragma_table_list WHERE strict = 0 AND name NOT LIKE 'sqlite_%'";
+        let lax: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(lax, 0);
+    }
 }

@@ -1,0 +1,118 @@
+//! The steps on the board, each inside a transaction that its caller has begun.
+
+use jiff::Timestamp;
+use ledger::port::coordination::{Held, Member, Telling};
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use super::super::fault::Fault;
+use super::super::rows::{Micros, Number};
+
+pub(super) fn exchange(
+    connection: &Connection,
+    me: &Member,
+    mine: &[Telling],
+) -> Result<Vec<Held>, Fault> {
+    leave(connection, &me.name)?;
+    let sql =
+        "INSERT INTO tellings (member, credential, beat, share, view) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut tell = connection.prepare_cached(sql)?;
+    for telling in mine {
+        tell.execute((
+            &me.name,
+            &telling.credential,
+            Number(me.beat),
+            &telling.share,
+            &telling.view,
+        ))?;
+    }
+    let sql = "SELECT member, beat, credential, share, view FROM tellings WHERE member <> ?1 ORDER BY member, credential";
+    read(connection, sql, [&me.name])
+}
+
+pub(super) fn leave(connection: &Connection, member: &str) -> Result<(), Fault> {
+    connection
+        .prepare_cached("DELETE FROM tellings WHERE member = ?1")?
+        .execute([member])?;
+    Ok(())
+}
+
+pub(super) fn sweep(connection: &Connection, still: &Member) -> Result<bool, Fault> {
+    let swept = connection
+        .prepare_cached("DELETE FROM tellings WHERE member = ?1 AND beat = ?2")?
+        .execute((&still.name, Number(still.beat)))?;
+    Ok(swept > 0)
+}
+
+pub(super) fn held(connection: &Connection) -> Result<Vec<Held>, Fault> {
+    let sql =
+        "SELECT member, beat, credential, share, view FROM tellings ORDER BY member, credential";
+    read(connection, sql, [])
+}
+
+fn read(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<Held>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let held = statement.query_map(params, |row| {
+        Ok(Held {
+            member: row.get(0)?,
+            beat: row.get::<_, Number>(1)?.0,
+            credential: row.get(2)?,
+            share: row.get(3)?,
+            view: row.get(4)?,
+        })
+    })?;
+    Ok(held.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn close(
+    connection: &Connection,
+    credential: &str,
+    until: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO blocks (credential, closed_until) VALUES (?1, ?2)
+        ON CONFLICT (credential) DO UPDATE SET closed_until = max(closed_until, excluded.closed_until)";
+    connection
+        .prepare_cached(sql)?
+        .execute((credential, Micros(no_earlier(until))))?;
+    Ok(())
+}
+
+/// A column has whole microseconds, and a block must not end before its end.
+fn no_earlier(until: Timestamp) -> Timestamp {
+    let whole = until.as_microsecond();
+    let rounded = match Timestamp::from_microsecond(whole) {
+        Ok(cut) if cut < until => Timestamp::from_microsecond(whole + 1),
+        exact => exact,
+    };
+    rounded.unwrap_or(until)
+}
+
+pub(super) fn blocks(connection: &Connection) -> Result<Vec<(String, Timestamp)>, Fault> {
+    let sql = "SELECT credential, closed_until FROM blocks ORDER BY credential";
+    let mut statement = connection.prepare_cached(sql)?;
+    let blocks = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Micros>(1)?.0)))?;
+    Ok(blocks.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn learnt(connection: &Connection, credential: &str) -> Result<Option<String>, Fault> {
+    Ok(connection
+        .prepare_cached("SELECT learnt FROM learnt WHERE credential = ?1")?
+        .query_row([credential], |row| row.get(0))
+        .optional()?)
+}
+
+pub(super) fn keep_learnt(
+    connection: &Connection,
+    credential: &str,
+    learnt: &str,
+    over: Option<&str>,
+) -> Result<bool, Fault> {
+    if self::learnt(connection, credential)?.as_deref() != over {
+        return Ok(false);
+    }
+    let sql = "INSERT INTO learnt (credential, learnt) VALUES (?1, ?2)
+        ON CONFLICT (credential) DO UPDATE SET learnt = excluded.learnt";
+    connection
+        .prepare_cached(sql)?
+        .execute([credential, learnt])?;
+    Ok(true)
+}
