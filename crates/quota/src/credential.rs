@@ -117,15 +117,13 @@ impl CredentialQuota {
             standing: metered.map_or(Standing::Unknown { in_flight: 0 }, |metered| {
                 metered.standing(&self.skew, now)
             }),
-            pacer: self.pacer(metered),
+            pacer: self.pacer(metered, now),
             fleet: &self.fleet,
             skew: &self.skew,
             ledger: &self.ledger,
             is_prepaid: self.is_prepaid(ask),
             untold: metered.map_or(0, |metered| metered.untold),
-            seen_ago: metered
-                .and_then(|metered| metered.seen)
-                .map_or(Duration::ZERO, |seen| between(seen, now)),
+            seen_ago: seen_ago(metered, now),
         };
         pace::decide(lane, ask, &known, now)
     }
@@ -138,7 +136,7 @@ impl CredentialQuota {
         {
             let (standing, pacer) = (
                 metered.standing(&self.skew, now),
-                self.pacer(Some(metered)),
+                self.pacer(Some(metered), now),
             );
             ask.cost = pace::promise(lane, ask.cost, standing, &pacer);
         }
@@ -398,7 +396,7 @@ impl CredentialQuota {
         let metered = self.resources.known.get(resource)?;
         match metered.standing(&self.skew, now) {
             Standing::Known(level) => {
-                let pacer = self.pacer(Some(metered));
+                let pacer = self.pacer(Some(metered), now);
                 Some(match lane {
                     Lane::Live => 0,
                     _ => pacer.floor(lane, level.limit, level.horizon(now)),
@@ -473,14 +471,15 @@ impl CredentialQuota {
         }
     }
 
-    fn pacer<'a>(&'a self, metered: Option<&'a Metered>) -> Pacer<'a> {
+    fn pacer<'a>(&'a self, metered: Option<&'a Metered>, now: Timestamp) -> Pacer<'a> {
+        let staleness = self.fleet.staleness(seen_ago(metered, now));
         let metered = metered.unwrap_or(&self.resources.unknown);
         Pacer {
             policy: self.settings.policy,
             even: &metered.even,
             demand: &metered.demand,
             reserve: self.settings.reserve,
-            staleness: self.fleet.staleness(),
+            staleness,
         }
     }
 
@@ -490,6 +489,11 @@ impl CredentialQuota {
                 .item
                 .is_some_and(|item| self.items.left(item, &ask.resource) >= ask.cost)
     }
+}
+
+fn seen_ago(metered: Option<&Metered>, now: Timestamp) -> Duration {
+    let seen = metered.and_then(|metered| metered.seen);
+    seen.map_or(Duration::ZERO, |seen| between(seen, now))
 }
 
 impl Resources {

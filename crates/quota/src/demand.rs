@@ -7,11 +7,11 @@
 //! - what was ever needed in `h`;
 //! - what chance makes of the greatest rate that was seen over an hour (a Poisson bound at five standard deviations);
 //! - where spending comes in bursts: what chance makes of the time between them, and as many bursts as may well come in `h`,
-//!   judged by how many of the hours had one, and two at least. Bursts overlap for the first time on some day, and the maximum
+//!   judged by how often they came, and two at least. Bursts overlap for the first time on some day, and the maximum
 //!   does not know of it yet.
 //!
-//! It refuses to know of lanes and limits. Amounts fall into bins of five seconds, and a horizon counts one bin more than it
-//! is long, so that no interval of its length holds more than the curve says.
+//! It refuses to know of lanes and limits. Amounts fall into whole seconds, and a length counts one second more than it is
+//! long, so that no interval of that length holds more than the curve says.
 
 mod curve;
 
@@ -71,6 +71,11 @@ impl Demand {
             Some(class) => self.curves[class].bound(horizon),
             None => 0,
         }
+    }
+
+    /// Whether a burst of live work is under way.
+    pub(crate) fn is_in_burst(&self, now: Timestamp) -> bool {
+        self.curves[0].is_in_burst(now)
     }
 
     /// Whether enough is known to do without the caution of a cold start.

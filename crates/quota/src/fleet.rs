@@ -176,10 +176,12 @@ impl Fleet {
         }
     }
 
-    /// How old what is known of others may be.
-    pub(crate) fn staleness(&self) -> Duration {
+    /// How old what is known of a bucket may be that was seen so long ago.
+    pub(crate) fn staleness(&self, seen_ago: Duration) -> Duration {
         if self.is_alone() {
             Duration::ZERO
+        } else if self.is_silent {
+            STALENESS.max(seen_ago)
         } else {
             STALENESS
         }

@@ -34,7 +34,7 @@ use crate::lane::Lane;
 use crate::policy::Pacer;
 use crate::secondary::Ledger;
 use crate::skew::Skew;
-use crate::time::{MINUTE, after};
+use crate::time::{MINUTE, SECOND, after};
 
 /// How long the lanes before are left to be the first in a new window that they may need.
 const PATIENCE: Duration = MINUTE;
@@ -120,6 +120,7 @@ pub(crate) fn decide(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -
         wait = wait
             .or_else(|| is_too_little(lane, ask, known, now))
             .or_else(|| is_early(lane, ask, known, now))
+            .or_else(|| is_in_the_way(lane, known, now))
             .or_else(|| known.ledger.is_full(lane, ask, now));
     }
     wait.map_or(Decision::Go, Decision::Wait)
@@ -232,6 +233,12 @@ fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<
     let floor = known.pacer.floor(lane, level.limit, level.horizon(now));
     let slot = known.pacer.slot(&level, floor, now)?;
     (slot > now).then(|| WaitReason::Pacing.until(Some(slot)))
+}
+
+/// Whether a burst of live work is under way, which may need all the room there is.
+fn is_in_the_way(lane: Lane, known: &Known<'_>, now: Timestamp) -> Option<Wait> {
+    (lane.is_spread() && known.pacer.stands_back(now))
+        .then(|| WaitReason::Secondary.until(Some(after(now, SECOND))))
 }
 
 #[cfg(test)]

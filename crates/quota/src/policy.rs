@@ -134,6 +134,12 @@ impl Pacer<'_> {
         is_spread.then(|| self.even.slot(level, floor)).flatten()
     }
 
+    /// Whether work without a bound of its own stands back because a burst of live work is under way: what it sent in the
+    /// minute before takes room under the secondary limits, and a second burst may need it.
+    pub(crate) fn stands_back(&self, now: Timestamp) -> bool {
+        self.policy == Policy::Adaptive && self.demand.is_in_burst(now)
+    }
+
     /// Whether anything but a refusal makes a request wait.
     pub(crate) fn is_paced(&self) -> bool {
         self.policy != Policy::Reactive

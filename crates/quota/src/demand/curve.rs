@@ -5,29 +5,29 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Seconds of a bin.
-const BIN: i64 = 5;
-/// The lengths that are kept, in bins: from 15 seconds to an hour, each at most half as long again as the one before.
-const LENGTHS: [u16; 17] = [
-    3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 96, 144, 192, 288, 432, 576, 720,
+/// The lengths that are kept, in seconds: from a quarter of a minute to two minutes, where the floor falls fastest, then up to an
+/// hour, each at most half as long again as the one before.
+const LENGTHS: [u16; 34] = [
+    15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100, 105, 110, 115, 120,
+    150, 180, 240, 300, 360, 480, 720, 960, 1440, 2160, 2880, 3600,
 ];
 const COUNT: usize = LENGTHS.len();
-/// Bins that are held: the longest length and the bin that it straddles.
-const HELD: usize = 721;
+/// Seconds that are held: the longest length and the second that it straddles.
+const HELD: usize = 3601;
 /// Hours after which a maximum is forgotten.
 const KEPT: usize = 72;
-/// Bins of an hour.
-const HOUR: i64 = 720;
+const HOUR: i64 = 3600;
+const MINUTE: i64 = 60;
 /// The first so many lengths, up to two minutes, show what one burst is.
-const BURSTS: usize = 7;
-/// Bins of a minute.
-const MINUTE: i64 = 12;
+const BURSTS: usize = 22;
 /// What is more than this many times what chance makes is a burst.
 const OUTLIER: f64 = 1.5;
+/// Less is none, however quiet it is otherwise.
+const LEAST_BURST: f64 = 10.0;
 /// More bursts than this are not reckoned with: by then the curve has seen them.
 const MOST_BURSTS: f64 = 20.0;
 /// How unlikely it has to be that more bursts come than are reckoned with.
-const UNLIKELY: f64 = 2e-5;
+const UNLIKELY: f64 = 5e-5;
 /// Standard deviations of chance that are left room for.
 const SIGMA: f64 = 5.0;
 /// Seconds of the first hour before which a rate says nothing.
@@ -40,18 +40,20 @@ pub struct Hour {
     pub number: i64,
     /// The largest amount within each length that ended in it.
     pub most: Vec<u32>,
-    /// The amount of its median minute, which bursts do not move; known once it is over.
+    /// The amount of its median minute, which bursts do not move; known once it is over, as is the next one.
     pub calm: u32,
+    /// How many bursts there were in it.
+    pub bursts: u32,
 }
 
 /// What was spent, when, and at most.
 #[derive(Clone, Debug)]
 pub(crate) struct Curve {
-    /// Amounts by bin, as a ring.
-    bins: Box<[u32; HELD]>,
-    /// The bin of the present, counted from 1970. `None` before anything was told.
+    /// Amounts by second, as a ring.
+    seconds: Box<[u32; HELD]>,
+    /// The present second, counted from 1970. `None` before anything was told.
     head: Option<i64>,
-    /// The first bin that this process saw.
+    /// The first second that this process saw.
     first: i64,
     /// Whether hours of an earlier run are among those known.
     is_taught: bool,
@@ -61,22 +63,22 @@ pub(crate) struct Curve {
     hours: Vec<Hour>,
     /// Of the hours before the present one.
     past: [Past; COUNT],
+    /// The amount per second of their median minutes, the greatest of them.
+    calm: Option<f64>,
     summary: Summary,
 }
 
-/// The largest amounts of one length in the hours before the present one. What falls on the turn of an hour shows in both,
-/// so that the second largest is of no neighbouring hour.
+/// The amounts of one length in the hours before the present one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Past {
-    first: u32,
-    first_hour: i64,
-    second: u32,
-    /// The largest of all but the latest.
-    older: u32,
+    /// The largest.
+    most: u32,
+    /// The median of those that are a burst: the largest may have been two at once.
+    burst: u32,
 }
 
 /// What is asked at each decision, made anew when a maximum changes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Summary {
     /// The largest amount of each length.
     most: [u32; COUNT],
@@ -90,16 +92,29 @@ struct Summary {
     bursts: f64,
 }
 
+impl Default for Summary {
+    fn default() -> Summary {
+        Summary {
+            most: [0; COUNT],
+            rate: 0.0,
+            calm: 0.0,
+            burst: [0.0; BURSTS],
+            bursts: 0.0,
+        }
+    }
+}
+
 impl Default for Curve {
     fn default() -> Curve {
         Curve {
-            bins: Box::new([0; HELD]),
+            seconds: Box::new([0; HELD]),
             head: None,
             first: 0,
             is_taught: false,
             sums: [0; COUNT],
             hours: Vec::new(),
             past: [Past::default(); COUNT],
+            calm: None,
             summary: Summary::default(),
         }
     }
@@ -111,19 +126,19 @@ impl Curve {
         self.pass(now);
         let Some(head) = self.head else { return };
         let amount = u32::try_from(amount).unwrap_or(u32::MAX);
-        let is_behind = bin(now) < head;
-        let from = if is_behind { head } else { bin(from) };
+        let is_behind = now.as_second() < head;
+        let from = if is_behind { head } else { from.as_second() };
         let oldest = from.clamp(head - (HELD as i64 - 1), head);
-        let bins = u32::try_from(head - oldest + 1).unwrap_or(1);
-        // What does not divide goes to the latest bins.
-        let (each, rest) = (amount / bins, amount % bins);
+        let count = u32::try_from(head - oldest + 1).unwrap_or(1);
+        // What does not divide goes to the latest seconds.
+        let (each, rest) = (amount / count, amount % count);
         for index in oldest..=head {
             let back = head - index;
             let part = each + u32::from(back < i64::from(rest));
             if part == 0 {
                 continue;
             }
-            let slot = &mut self.bins[place(index)];
+            let slot = &mut self.seconds[place(index)];
             *slot = slot.saturating_add(part);
             for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
                 if back <= i64::from(length) {
@@ -136,19 +151,19 @@ impl Curve {
 
     /// Time has passed.
     pub(crate) fn pass(&mut self, now: Timestamp) {
-        let target = bin(now);
+        let target = now.as_second();
         let Some(head) = self.head else {
             self.head = Some(target);
             self.first = target;
             self.begin_hour(target / HOUR);
             return;
         };
-        // A clock that went back is waited for; until then everything falls into the latest bin.
+        // A clock that went back is waited for; until then everything falls into the latest second.
         if target <= head {
             return;
         }
         if target - head >= HELD as i64 {
-            self.bins.fill(0);
+            self.seconds.fill(0);
             self.sums = [0; COUNT];
             // The hours in between were quiet: time has passed, and nothing was told.
             let (before, after) = (head / HOUR, target / HOUR);
@@ -158,16 +173,16 @@ impl Curve {
         } else {
             for next in head + 1..=target {
                 if next % HOUR == 0 {
-                    let calm = self.median_minute(next);
+                    let (calm, bursts) = self.look_back(next);
                     if let Some(hour) = self.hours.last_mut() {
-                        hour.calm = calm;
+                        (hour.calm, hour.bursts) = (calm, bursts);
                     }
                     self.begin_hour(next / HOUR);
                 }
                 for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
-                    *sum -= self.bins[place(next - i64::from(length) - 1)].min(*sum);
+                    *sum -= self.seconds[place(next - i64::from(length) - 1)].min(*sum);
                 }
-                self.bins[place(next)] = 0;
+                self.seconds[place(next)] = 0;
             }
         }
         self.head = Some(target);
@@ -179,14 +194,21 @@ impl Curve {
 
     /// What may be spent within `horizon`.
     pub(crate) fn bound(&self, horizon: Duration) -> u64 {
-        let bins = i64::try_from(horizon.as_secs())
-            .unwrap_or(i64::MAX)
-            .saturating_add(BIN - 1)
-            / BIN;
         let seconds = horizon.as_secs_f64();
+        let length = seconds.ceil() as i64;
         let chance = by_chance(self.summary.rate, seconds);
-        let bursts = self.by_bursts(bins, seconds);
-        self.most_within(bins).max(chance.max(bursts).ceil() as u64)
+        let bursts = self.by_bursts(length, seconds);
+        self.most_within(length).max(chance.max(bursts).ceil() as u64)
+    }
+
+    /// Whether more has come in the last seconds than chance makes of a calm time.
+    pub(crate) fn is_in_burst(&self, now: Timestamp) -> bool {
+        let latest = f64::from(self.sums[0]);
+        let length = i64::from(LENGTHS[0]);
+        let is_recent = self
+            .head
+            .is_some_and(|head| now.as_second() - head < length);
+        is_recent && latest > unusual(self.summary.calm, length as f64)
     }
 
     /// Hours that this process, or one before it, has seen to their end.
@@ -212,34 +234,32 @@ impl Curve {
         self.forget();
     }
 
-    /// The greatest amount that was seen within so many bins.
-    fn most_within(&self, bins: i64) -> u64 {
-        if bins <= 0 {
+    /// The greatest amount that was seen within so many seconds.
+    fn most_within(&self, length: i64) -> u64 {
+        if length <= 0 {
             return 0;
         }
         let most = &self.summary.most;
-        let longer = at_least(bins);
+        let longer = at_least(length);
         let whole = u64::from(most[longer]);
         let Some(shorter) = longer.checked_sub(1) else {
             return whole;
         };
         // What fits into an interval fits into two parts of it.
-        let part = at_least(bins - i64::from(LENGTHS[shorter]));
+        let part = at_least(length - i64::from(LENGTHS[shorter]));
         whole.min(u64::from(most[shorter]) + u64::from(most[part]))
     }
 
     /// What may come if as many bursts come as may well be: two at least, since they overlap for the first time on some day.
-    fn by_bursts(&self, bins: i64, seconds: f64) -> f64 {
+    fn by_bursts(&self, length: i64, seconds: f64) -> f64 {
         let summary = &self.summary;
-        let longest = at_least(bins + 1).clamp(1, BURSTS) - 1;
-        let burst = summary.burst[longest];
+        let burst = summary.burst[at_least(length).min(BURSTS - 1)];
         if burst <= 0.0 {
             return 0.0;
         }
         // Within less than the shortest length there is no more than its part of a burst.
-        let shortest = (i64::from(LENGTHS[0]) * BIN) as f64;
-        let part = ((seconds + BIN as f64) / (shortest + BIN as f64)).min(1.0);
-        let expected = summary.bursts * seconds / (HOUR * BIN) as f64;
+        let part = ((seconds + 1.0) / f64::from(LENGTHS[0])).min(1.0);
+        let expected = summary.bursts * seconds / HOUR as f64;
         by_chance(summary.calm, seconds) + burst * part * as_many_as(expected).max(2.0)
     }
 
@@ -250,72 +270,56 @@ impl Curve {
         for (index, most) in summary.most.iter_mut().enumerate() {
             *most = present
                 .map_or(0, |hour| hour.most[index])
-                .max(self.past[index].first);
+                .max(self.past[index].most);
         }
         summary.rate = self.rate(summary.most[COUNT - 1]);
-        let closed = &self.hours[..self.hours_closed()];
-        let calm = closed.iter().map(|hour| hour.calm).max();
-        summary.calm = match calm {
-            Some(calm) => f64::from(calm) / (MINUTE * BIN) as f64,
-            None => summary.rate,
-        };
-        // A burst is what exceeds chance by far. The second largest is taken for what one is like: the largest may have
-        // been two at once.
+        summary.calm = self.calm.unwrap_or(summary.rate);
         let mut longest = 0.0_f64;
         for (index, burst) in summary.burst.iter_mut().enumerate() {
-            let seconds = (i64::from(LENGTHS[index]) * BIN + BIN) as f64;
-            let usual = by_chance(summary.calm, seconds) * OUTLIER;
-            let mean = summary.calm * seconds;
-            let [first, second] = self.largest(index).map(f64::from);
-            let size = if second > usual { second } else { first };
-            if size > usual {
-                longest = longest.max(size - mean);
+            let seconds = f64::from(LENGTHS[index]) + 1.0;
+            let known = self.past[index].burst;
+            let present = present.map_or(0, |hour| hour.most[index]);
+            let size = if known > 0 { known } else { present };
+            if f64::from(size) > unusual(summary.calm, seconds) {
+                longest = longest.max(f64::from(size) - summary.calm * seconds);
             }
             *burst = longest;
         }
-        if longest > 0.0 {
-            summary.bursts = self.bursts_in_an_hour(summary.calm, longest, summary.most[COUNT - 1]);
-        }
+        summary.bursts = self.bursts_in_an_hour();
         self.summary = summary;
     }
 
-    /// From how many of the hours had any. Where all had, from how many the fullest could hold.
-    fn bursts_in_an_hour(&self, calm: f64, burst: f64, most: u32) -> f64 {
-        let last = BURSTS - 1;
-        let seconds = (i64::from(LENGTHS[last]) * BIN + BIN) as f64;
-        let usual = by_chance(calm, seconds) * OUTLIER;
-        let hours = self.hours.len() as f64;
-        let with = self
-            .hours
-            .iter()
-            .filter(|hour| f64::from(hour.most[last]) > usual)
-            .count() as f64;
-        let with = with + with.sqrt();
-        let most = (f64::from(most) - calm * (HOUR * BIN) as f64) / burst;
-        if with < hours {
-            -(1.0 - with / hours).ln()
-        } else {
-            most.max(1.0)
-        }
+    /// How many bursts there are in an hour: as many as were seen, and a standard deviation more, since they were few.
+    fn bursts_in_an_hour(&self) -> f64 {
+        let closed = &self.hours[..self.hours_closed()];
+        let seen: u32 = closed.iter().map(|hour| hour.bursts).sum();
+        let seen = f64::from(seen);
+        (seen + seen.sqrt() + 0.5) / closed.len().max(1) as f64
     }
 
-    /// The median of the sixty minutes before a bin.
-    fn median_minute(&self, end: i64) -> u32 {
+    /// Of the hour before `end`: the median of its minutes, and how many bursts there were, minutes in a row being one.
+    fn look_back(&self, end: i64) -> (u32, u32) {
         let mut minutes = [0_u32; (HOUR / MINUTE) as usize];
         for (minute, sum) in (0..).zip(&mut minutes) {
             let begins = end - HOUR + minute * MINUTE;
             *sum = (begins..begins + MINUTE)
-                .map(|bin| self.bins[place(bin)])
+                .map(|second| self.seconds[place(second)])
                 .fold(0, u32::saturating_add);
         }
-        minutes.sort_unstable();
-        minutes[minutes.len() / 2]
+        let mut sorted = minutes;
+        sorted.sort_unstable();
+        let calm = sorted[sorted.len() / 2];
+        let usual = unusual(f64::from(calm) / MINUTE as f64, MINUTE as f64);
+        let is_burst = minutes.map(|minute| f64::from(minute) > usual);
+        let begins = |index: usize| is_burst[index] && (index == 0 || !is_burst[index - 1]);
+        let bursts = (0..minutes.len()).filter(|index| begins(*index)).count();
+        (calm, u32::try_from(bursts).unwrap_or(u32::MAX))
     }
 
     fn rate(&self, hour: u32) -> f64 {
         let hour = f64::from(hour);
         if !self.is_first_hour() {
-            return hour / (HOUR * BIN) as f64;
+            return hour / HOUR as f64;
         }
         // Few seconds say little: the rate may be that of a lucky stretch.
         (hour + 2.0 * hour.sqrt()) / self.seen().max(LEAST_SECONDS) as f64
@@ -323,28 +327,12 @@ impl Curve {
 
     /// Whether all that is known was seen within less than an hour.
     fn is_first_hour(&self) -> bool {
-        !self.is_taught && self.seen() < HOUR * BIN
+        !self.is_taught && self.seen() < HOUR
     }
 
     /// Seconds that this process has seen.
     fn seen(&self) -> i64 {
-        self.head.map_or(0, |head| head - self.first + 1) * BIN
-    }
-
-    /// The largest and the second largest, of hours that are no neighbours.
-    fn largest(&self, index: usize) -> [u32; 2] {
-        let past = self.past[index];
-        let Some(present) = self.hours.last() else {
-            return [0; 2];
-        };
-        let most = present.most[index];
-        if most > past.first {
-            [most, past.older]
-        } else if present.number - past.first_hour > 1 {
-            [past.first, past.second.max(most)]
-        } else {
-            [past.first, past.second]
-        }
+        self.head.map_or(0, |head| head - self.first + 1)
     }
 
     /// The present interval of each length counts for the present hour.
@@ -367,6 +355,7 @@ impl Curve {
             number,
             most: vec![0; COUNT],
             calm: 0,
+            bursts: 0,
         });
         self.forget();
     }
@@ -378,31 +367,29 @@ impl Curve {
             .retain(|hour| hour.number + KEPT as i64 >= present);
         let before = self.hours.len().saturating_sub(1);
         let past = &self.hours[..before];
+        let calm = past.iter().map(|hour| hour.calm).max();
+        self.calm = calm.map(|calm| f64::from(calm) / MINUTE as f64);
         for (index, summed) in self.past.iter_mut().enumerate() {
-            *summed = Past::default();
-            for hour in past {
-                if hour.most[index] > summed.first {
-                    summed.first = hour.most[index];
-                    summed.first_hour = hour.number;
-                }
-            }
-            for hour in past {
-                if (hour.number - summed.first_hour).abs() > 1 {
-                    summed.second = summed.second.max(hour.most[index]);
-                }
-                if present - hour.number > 1 {
-                    summed.older = summed.older.max(hour.most[index]);
-                }
-            }
+            let usual = unusual(self.calm.unwrap_or(0.0), f64::from(LENGTHS[index]) + 1.0);
+            let most = past.iter().map(|hour| hour.most[index]);
+            let mut bursts: Vec<u32> = most
+                .clone()
+                .filter(|most| f64::from(*most) > usual)
+                .collect();
+            bursts.sort_unstable();
+            *summed = Past {
+                most: most.max().unwrap_or(0),
+                burst: bursts.get(bursts.len() / 2).copied().unwrap_or(0),
+            };
         }
         self.sum_up();
     }
 }
 
-/// The first of the lengths that is not shorter than so many bins.
-fn at_least(bins: i64) -> usize {
+/// The first of the lengths that is not shorter.
+fn at_least(seconds: i64) -> usize {
     LENGTHS
-        .partition_point(|length| i64::from(*length) < bins)
+        .partition_point(|length| i64::from(*length) < seconds)
         .min(COUNT - 1)
 }
 
@@ -415,6 +402,7 @@ pub(super) fn merge(ours: &mut Vec<Hour>, theirs: &[Hour]) {
                     *most = (*most).max(*other);
                 }
                 ours[index].calm = ours[index].calm.max(hour.calm);
+                ours[index].bursts = ours[index].bursts.max(hour.bursts);
             }
             Err(index) => ours.insert(index, hour.clone()),
         }
@@ -431,6 +419,11 @@ fn by_chance(rate: f64, seconds: f64) -> f64 {
     mean + SIGMA * mean.sqrt() + SIGMA * SIGMA / 3.0
 }
 
+/// What is a burst if more than this comes within `seconds` of a calm time.
+fn unusual(calm: f64, seconds: f64) -> f64 {
+    (by_chance(calm, seconds) * OUTLIER).max(LEAST_BURST)
+}
+
 /// How many may come where so many are expected, so that more are unlikely.
 fn as_many_as(expected: f64) -> f64 {
     let mut term = (-expected).exp();
@@ -443,10 +436,6 @@ fn as_many_as(expected: f64) -> f64 {
     count
 }
 
-fn bin(at: Timestamp) -> i64 {
-    at.as_second().div_euclid(BIN)
-}
-
-fn place(bin: i64) -> usize {
-    bin.rem_euclid(HELD as i64) as usize
+fn place(second: i64) -> usize {
+    second.rem_euclid(HELD as i64) as usize
 }
