@@ -27,6 +27,7 @@ pub struct Governor {
     clock: Clock,
     settings: Settings,
     gates: Mutex<BTreeMap<String, Arc<Shared>>>,
+    refusals: Arc<Notify>,
 }
 
 /// The way past the limits of one credential. Cheap to clone; all clones share one knowledge.
@@ -69,6 +70,7 @@ struct Shared {
     /// Never steps, unlike the clock that it was made from.
     clock: Clock,
     counter: Mutex<Counter>,
+    refusals: Arc<Notify>,
 }
 
 /// The desk and those who stand before it.
@@ -91,6 +93,7 @@ impl Governor {
             clock: clock.steady(),
             settings,
             gates: Mutex::default(),
+            refusals: Arc::default(),
         })
     }
 
@@ -105,6 +108,7 @@ impl Governor {
                     desk: Desk::new(self.settings.clone()),
                     alarms: Alarms::default(),
                 }),
+                refusals: self.refusals.clone(),
             })
         });
         Gate {
@@ -118,6 +122,12 @@ impl Governor {
             .clone()
             .into_iter()
             .map(|(name, shared)| (name, Gate { shared }))
+    }
+
+    /// Waits until a refusal has closed a credential since the last time that this was waited for: whoever tells others of it
+    /// can do so at once. For one who waits at a time.
+    pub async fn refused(&self) {
+        self.refusals.notified().await;
     }
 
     /// The standing of every credential, by name.
@@ -181,6 +191,7 @@ impl Gate {
         let closed =
             shared.change(|counter, moment| counter.desk.settle(reservation, &seen, moment.now));
         if let Some(until) = closed {
+            shared.refusals.notify_one();
             let limit = if seen.refusal.is_some_and(|refusal| refusal.is_secondary()) {
                 "secondary"
             } else {

@@ -311,6 +311,20 @@ async fn a_limit_closes_the_credential_to_everybody_until_the_stated_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_refusal_hears_of_it_also_if_it_came_before_and_of_nothing_else() {
+    let governor = governor();
+    let gate = governor.gate("token");
+    observe(&gate, used(1)).await;
+    gate.close(at(5));
+    let waited = tokio::time::timeout(Duration::from_secs(20), governor.refused()).await;
+    assert!(waited.is_err(), "nothing was refused");
+    observe(&gate, secondary(90)).await;
+    now(governor.refused()).await;
+    let waited = tokio::time::timeout(Duration::from_secs(20), governor.refused()).await;
+    assert!(waited.is_err(), "it is told once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_limit_requests_keep_their_distance() {
     let gate = gate(100).await;
     observe(&gate, secondary(60)).await;
