@@ -10,7 +10,7 @@ use super::github::{Answer, GitHub, Verdict};
 use super::process::{Errand, Process, SLOTS, Work};
 use super::record::{Hour, Record, Sample};
 use super::store::Store;
-use super::{Millis, SECOND, headers, history};
+use super::{HOUR, Millis, SECOND, headers, history};
 use crate::ask::Ask;
 use crate::credential::Reservation;
 use crate::lane::Lane;
@@ -67,6 +67,8 @@ enum Event {
     Start {
         process: usize,
     },
+    /// The primary limit begins anew.
+    Reset,
 }
 
 /// A request under way.
@@ -109,6 +111,8 @@ pub(super) struct Engine<'a> {
     expected: f64,
     /// By the end of the window: the floor of the latest decision.
     floors: BTreeMap<Millis, u64>,
+    /// By the end of the window: calls that items still had to make.
+    under_way: BTreeMap<Millis, u64>,
     live: usize,
     strangers: usize,
     kills: usize,
@@ -174,6 +178,7 @@ impl<'a> Engine<'a> {
             open: items,
             expected: (mean * (1.0 - scenario.unchanged)).ceil(),
             floors: BTreeMap::new(),
+            under_way: BTreeMap::new(),
             live: first,
             strangers: after_zero(&world.strangers),
             kills: 0,
@@ -188,6 +193,7 @@ impl<'a> Engine<'a> {
             self.store.exchange(number, &mut self.processes[number], 0);
             self.schedule_exchange(number, 0);
         }
+        self.plan(self.world.first_reset(), Event::Reset);
         self.share_out();
     }
 
@@ -263,6 +269,7 @@ impl<'a> Engine<'a> {
                 remaining: window.remaining,
                 emptied: window.emptied,
                 floor: self.floors.get(&window.ends).copied(),
+                under_way: self.under_way.get(&window.ends).copied().unwrap_or(0),
             })
             .collect();
         self.record.end = end;
@@ -289,7 +296,16 @@ impl<'a> Engine<'a> {
                 }
             }
             Event::Start { process } => self.restart(process),
+            Event::Reset => self.note_under_way(),
         }
+    }
+
+    fn note_under_way(&mut self) {
+        let works = self.processes.iter().flat_map(|process| process.slots);
+        let begun = works.flatten().filter(|work| work.id.is_some());
+        let left = begun.map(|work| self.world.items[work.item].calls - work.call);
+        self.under_way.insert(self.now, left.map(u64::from).sum());
+        self.plan(self.now + HOUR, Event::Reset);
     }
 
     fn plan(&mut self, at: Millis, event: Event) {
@@ -679,4 +695,42 @@ fn about(ask: Ask, repo: &Repo) -> Ask {
 /// Names one sending of one request.
 fn key(kind: u64, number: usize, call: u32, tries: u32) -> u64 {
     kind << 62 | (number as u64) << 24 | u64::from(call) << 12 | u64::from(tries.min(0xfff))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenario::matrix;
+    use super::*;
+
+    /// One live request of a process that may know of a block which GitHub keeps, in the first minute.
+    fn sent_into_block(knows: bool) -> u64 {
+        let scenario = matrix()
+            .into_iter()
+            .find(|scenario| scenario.name == "idle");
+        let scenario = scenario.expect("it is in the matrix");
+        let mut world = World::new(&scenario, 1);
+        world.live = vec![1_000];
+        world.items.clear();
+        let until = Bulk::Without { until: 60_000 };
+        let mut engine = Engine::new(&world, Policy::Reactive, until, Pictures::None);
+        engine.start();
+        for _ in 0..200 {
+            // Beyond what a minute has points for.
+            for _ in 0..5 {
+                engine.github.serve(0, false, 0);
+                engine.github.answered();
+            }
+        }
+        if knows {
+            engine.processes[0].knows_closed_until = 60_000;
+        }
+        while engine.step() {}
+        engine.finish().sent_into_block
+    }
+
+    #[test]
+    fn a_request_into_a_block_counts_once_its_sender_knows_of_it() {
+        assert_eq!(sent_into_block(false), 0);
+        assert_eq!(sent_into_block(true), 1);
+    }
 }

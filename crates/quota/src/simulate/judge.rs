@@ -159,7 +159,8 @@ pub(super) struct Unused {
     pub(super) most: u64,
     /// The floor of the latest decision in that window.
     pub(super) floor: u64,
-    /// By how much what remained exceeded the floor, in the window where that was most.
+    /// By how much what remained exceeded the floor and what items under way had been promised, in the window where that was
+    /// most.
     pub(super) above_floor: u64,
 }
 
@@ -176,9 +177,8 @@ pub(super) fn unused(record: &Record) -> Unused {
         if window.remaining >= unused.most {
             (unused.most, unused.floor) = (window.remaining, floor);
         }
-        unused.above_floor = unused
-            .above_floor
-            .max(window.remaining.saturating_sub(floor));
+        let above = window.remaining.saturating_sub(floor + window.under_way);
+        unused.above_floor = unused.above_floor.max(above);
     }
     unused
 }
@@ -218,6 +218,7 @@ mod tests {
             remaining: 0,
             emptied: Some(at),
             floor: None,
+            under_way: 0,
         }]
     }
 
@@ -286,6 +287,7 @@ mod tests {
             remaining,
             emptied: None,
             floor: Some(100),
+            under_way: 5,
         };
         let mut record = record(
             &[],
@@ -299,7 +301,7 @@ mod tests {
         let unused = unused(&record);
         assert_eq!(
             (unused.most, unused.floor, unused.above_floor),
-            (120, 100, 20)
+            (120, 100, 15)
         );
     }
 

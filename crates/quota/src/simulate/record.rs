@@ -42,6 +42,8 @@ pub(super) struct Hour {
     pub(super) emptied: Option<Millis>,
     /// What bulk work had to leave when it was last let through in that window, or at its start if it never was.
     pub(super) floor: Option<u64>,
+    /// Calls that items under way still had to make when it ended.
+    pub(super) under_way: u64,
 }
 
 /// One moment of a run.

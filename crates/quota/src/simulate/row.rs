@@ -38,8 +38,8 @@ pub struct Row {
     pub counts: &'static str,
     /// The floor of the latest decision in the window of `unused_at_reset`.
     pub floor_at_reset: u64,
-    /// By how much what remained at a reset exceeded that floor at most, less an item per process, which is never begun in
-    /// halves.
+    /// By how much what remained at a reset exceeded that floor and the calls of items under way at most, less an item per
+    /// process, since none is begun in halves.
     pub unused_above_floor: u64,
     /// Jain's index of bulk calls by repository for as long as all had work.
     pub fairness: f64,
