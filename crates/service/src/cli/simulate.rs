@@ -1,7 +1,10 @@
 //! `tidegate simulate`: runs pacing policies on a virtual clock against a model of GitHub's limits, and says whether the default
 //! one keeps its promises. Decides only what is run and how it is shown; `quota::simulate` plays and judges.
 
+mod timeline;
+
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -25,7 +28,7 @@ const SEEDS: u64 = 5;
                   judged against a run of the same live requests without bulk work, and against an oracle that knows the \
                   future. Ends with 1 if `adaptive` misses a bar.\n\nExamples:\n  tidegate simulate                      \
                   the whole matrix, seeds 1 to 5\n  tidegate simulate --seeds 20 --json    rows for scripts\n  \
-                  tidegate simulate --scenario live-1 --policy adaptive,even --seed 7,8\n  tidegate simulate --list"
+                  tidegate simulate --scenario live-1 --policy adaptive,even --seed 7,8\n  tidegate simulate --scenario bursts --policy adaptive --seed 1 --timeline bursts.svg\n  tidegate simulate --list"
 )]
 pub(crate) struct Arguments {
     /// Seeds 1 to N [default: 5]
@@ -40,6 +43,9 @@ pub(crate) struct Arguments {
     /// These policies: adaptive, even, reactive, sprint
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     policy: Vec<String>,
+    /// Draw one run (one scenario, policy and seed) into an SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    timeline: Option<PathBuf>,
     /// Say which scenarios there are
     #[arg(long)]
     list: bool,
@@ -61,11 +67,14 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
         Policy::ALL.to_vec(),
         |policy| policy.as_str(),
     )?;
-    let seeds = if arguments.seed.is_empty() {
+    let seeds: Vec<u64> = if arguments.seed.is_empty() {
         (1..=arguments.seeds.unwrap_or(SEEDS)).collect()
     } else {
         arguments.seed
     };
+    if let Some(file) = &arguments.timeline {
+        return draw(file, &scenarios, &policies, &seeds, &invocation);
+    }
     let bar = bar(&invocation, scenarios.len() * seeds.len());
     let rows = tokio::task::spawn_blocking(move || {
         let rows = play_all(&scenarios, &seeds, &policies, &bar);
@@ -118,6 +127,26 @@ fn play_all(
     });
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.into_iter().flatten().flatten().collect()
+}
+
+/// Draws one run, and shows its row as well.
+fn draw(
+    file: &Path,
+    scenarios: &[Scenario],
+    policies: &[Policy],
+    seeds: &[u64],
+    invocation: &Invocation,
+) -> anyhow::Result<Outcome> {
+    let ([scenario], [policy], [seed]) = (scenarios, policies, seeds) else {
+        return Err(Trouble::usage("a timeline shows one run")
+            .remedy("name one --scenario, one --policy and one --seed")
+            .into());
+    };
+    let (row, samples) = simulate::watch(&World::new(scenario, *seed), *policy);
+    std::fs::write(file, timeline::draw(scenario, &row, &samples))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    show(&[row], &[], invocation)?;
+    Ok(Outcome::Done)
 }
 
 fn show(rows: &[Row], verdicts: &[Verdict], invocation: &Invocation) -> anyhow::Result<()> {
