@@ -11,6 +11,7 @@ mod doctor;
 mod flags;
 mod output;
 mod plan;
+mod quota;
 mod run;
 mod scrape;
 mod sim;
@@ -60,6 +61,7 @@ enum Command {
     Run(run::Arguments),
     Scrape(scrape::Arguments),
     Status(status::Arguments),
+    Quota(quota::Arguments),
     Plan(plan::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
@@ -185,6 +187,7 @@ async fn dispatch(command: Command, invocation: Invocation) -> anyhow::Result<Ou
         Command::Run(arguments) => run::run(arguments, invocation).await,
         Command::Scrape(arguments) => scrape::run(arguments, invocation).await,
         Command::Status(arguments) => status::run(arguments, invocation).await,
+        Command::Quota(arguments) => quota::run(arguments, invocation).await,
         Command::Plan(arguments) => plan::run(&arguments, &invocation),
         Command::Doctor(arguments) => doctor::run(arguments, invocation).await,
         Command::Config(command) => check::run(&command, &invocation),

@@ -452,3 +452,6 @@ impl Lately {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

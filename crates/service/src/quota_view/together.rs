@@ -33,27 +33,21 @@ pub fn together(views: impl IntoIterator<Item = QuotaView>) -> Vec<QuotaView> {
 }
 
 fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
-    // The newer one names the limit; of two that are equally new, the larger one does.
-    let (older, newer) = if one.at <= other.at {
-        (one, other)
-    } else {
-        (other, one)
-    };
     QuotaView {
-        credential: newer.credential,
-        at: newer.at,
+        credential: other.credential,
+        at: one.at.max(other.at),
         resources: by_key(
-            older.resources.into_iter().chain(newer.resources),
+            one.resources.into_iter().chain(other.resources),
             |found| found.resource.clone(),
             bucket,
         ),
-        closed: closed(older.closed, newer.closed),
-        rate: older.rate.min(newer.rate),
-        in_flight: older.in_flight + newer.in_flight,
-        refused: older.refused + newer.refused,
-        secondary_hits: older.secondary_hits + newer.secondary_hits,
+        closed: closed(one.closed, other.closed),
+        rate: one.rate.min(other.rate),
+        in_flight: one.in_flight + other.in_flight,
+        refused: one.refused + other.refused,
+        secondary_hits: one.secondary_hits + other.secondary_hits,
         spent: by_key(
-            older.spent.into_iter().chain(newer.spent),
+            one.spent.into_iter().chain(other.spent),
             |spent| {
                 (
                     spent.lane.clone(),
@@ -68,9 +62,9 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
                 ..one
             },
         ),
-        lately_seconds: older.lately_seconds.max(newer.lately_seconds),
+        lately_seconds: one.lately_seconds.max(other.lately_seconds),
         waiting: by_key(
-            older.waiting.into_iter().chain(newer.waiting),
+            one.waiting.into_iter().chain(other.waiting),
             |waiting| {
                 (
                     waiting.lane.clone(),
@@ -85,7 +79,7 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
             },
         ),
         waited: by_key(
-            older.waited.into_iter().chain(newer.waited),
+            one.waited.into_iter().chain(other.waited),
             |waited| (waited.lane.clone(), waited.reason.clone()),
             |one, other| WaitedView {
                 requests: one.requests + other.requests,
@@ -94,7 +88,7 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
             },
         ),
         avoided: by_key(
-            older.avoided.into_iter().chain(newer.avoided),
+            one.avoided.into_iter().chain(other.avoided),
             |avoided| (avoided.org.clone(), avoided.mode.clone()),
             |one, other| AvoidedView {
                 requests: one.requests + other.requests,
@@ -122,40 +116,39 @@ fn by_key<T, K: Ord>(
     known.into_values().collect()
 }
 
-/// One bucket as two processes see it; the second one has looked later.
-fn bucket(older: ResourceView, newer: ResourceView) -> ResourceView {
+/// One bucket as two processes see it. Within a window the one who has seen more of it used has looked last.
+fn bucket(one: ResourceView, other: ResourceView) -> ResourceView {
     let floors = by_key(
-        older.floors.iter().chain(&newer.floors).cloned(),
+        one.floors.iter().chain(&other.floors).cloned(),
         |floor| floor.lane.clone(),
         |one, other| FloorView {
             leaves: one.leaves.max(other.leaves),
             ..one
         },
     );
-    let found = match (older.reset, newer.reset) {
-        (Some(one), Some(other)) if one.duration_since(other).abs() > JITTER => {
-            if one > other {
-                older
+    let found = match (one.reset, other.reset) {
+        (Some(reset), Some(other_reset)) if reset.duration_since(other_reset).abs() > JITTER => {
+            if reset > other_reset {
+                one
             } else {
-                newer
+                other
             }
         }
         // A process for which the window is over has not met the next one yet.
-        (Some(_), None) => older,
-        (None, Some(_)) => newer,
+        (Some(_), None) => one,
+        (None, Some(_)) => other,
         (Some(_), Some(_)) | (None, None) => {
-            let limit = newer.limit.or(older.limit);
-            let used = older.used.max(newer.used);
+            let reset = one.reset.max(other.reset);
+            let forecast = worse(one.forecast.clone(), other.forecast.clone());
+            let last = if (one.used, one.limit) > (other.used, other.limit) {
+                one
+            } else {
+                other
+            };
             ResourceView {
-                resource: newer.resource,
-                limit,
-                used,
-                remaining: limit
-                    .zip(used)
-                    .map(|(limit, used)| limit.saturating_sub(used)),
-                reset: older.reset.max(newer.reset),
-                floors: Vec::new(),
-                forecast: worse(older.forecast, newer.forecast),
+                reset,
+                forecast,
+                ..last
             }
         }
     };

@@ -58,6 +58,7 @@ fn help_and_version_are_answers_and_every_command_has_help() {
         "scrape",
         "sim",
         "status",
+        "quota",
         "plan",
         "config",
         "doctor",

@@ -15,6 +15,7 @@ mod outage;
 mod plan;
 mod process;
 mod prometheus;
+mod quota;
 mod rotation;
 mod secrets;
 mod signals;
