@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use quota::{Lane, Seen};
+use quota::{CredentialQuota, Lane, Resource, Seen};
 
 use crate::auth::{Auth, Credential};
 use crate::clock::Clock;
@@ -187,6 +187,12 @@ impl Client {
     /// Counts requests for an organisation that its caller found out it need not send.
     pub fn spared(&self, org: &str, requests: u64) {
         self.inner.counters.spared(org, requests);
+    }
+
+    /// What `lane` may still spend of a bucket, as a part of its limit: see [`quota::slack`].
+    pub fn slack(&self, lane: Lane, resource: &Resource) -> f64 {
+        let slack = |quota: &mut CredentialQuota, now| quota.slack(lane, resource, now);
+        self.inner.gate.with_quota(slack)
     }
 
     /// The name of the credential.

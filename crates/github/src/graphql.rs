@@ -3,6 +3,7 @@
 //! An answer with errors beside its data is never taken for the whole; what is too large is told apart, so that the
 //! caller can ask for less.
 
+mod comments;
 mod commits;
 mod envelope;
 mod issues;
@@ -13,8 +14,9 @@ mod probe;
 mod pulls;
 mod shared;
 
+pub use comments::{Comment, Commented, Comments, CommentsRepo, ReviewThread};
 pub use commits::{Commit, Commits, CommitsHead, GitActor, GitUser, History};
-pub use envelope::{GraphQlError, RateLimit};
+pub use envelope::{GraphQlError, PathStep, RateLimit};
 pub(crate) use envelope::{Peek, failed, open};
 pub use issues::{Issue, IssueTimeline, Issues};
 pub use meta::{RateLimits, Viewer, ViewerUser};
@@ -24,6 +26,7 @@ pub use probe::{NewestItem, Owner, Probe, ProbedRepo};
 pub use pulls::{Pull, PullReviews, PullTimeline, Pulls, Review, ReviewState};
 pub use shared::{Actor, Branch, Connection, Count, PageInfo, TimelineItem};
 
+pub use comments::{ISSUE_COMMENTS, PULL_COMMENTS};
 pub use commits::{COMMITS, HEAD};
 pub use issues::{ISSUE_TIMELINE, ISSUES};
 pub use meta::{RATE_LIMIT, VIEWER};
@@ -40,6 +43,8 @@ pub const DOCUMENTS: &[(&str, &str)] = &[
     ("graphql PullTimeline", PULL_TIMELINE),
     ("graphql Issues", ISSUES),
     ("graphql IssueTimeline", ISSUE_TIMELINE),
+    ("graphql IssueComments", ISSUE_COMMENTS),
+    ("graphql PullComments", PULL_COMMENTS),
     ("graphql Viewer", VIEWER),
     ("graphql RateLimit", RATE_LIMIT),
 ];

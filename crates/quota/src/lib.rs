@@ -34,6 +34,8 @@ pub mod credential;
 
 pub mod forecast;
 
+pub mod slack;
+
 pub mod desk;
 
 pub mod skew;

@@ -16,7 +16,7 @@ query Issues($owner: String!, $name: String!, $first: Int!, $after: String) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes {
-        fullDatabaseId number createdAt updatedAt closedAt
+        id fullDatabaseId number createdAt updatedAt closedAt
         author { __typename login ... on User { databaseId } ... on Bot { databaseId } }
         timelineItems(first: 50, itemTypes: [CLOSED_EVENT]) {
           totalCount
@@ -85,6 +85,8 @@ pub struct IssuesRepo {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Issue {
+    /// What GraphQL knows it by.
+    pub id: String,
     /// Its number among all issues of GitHub.
     #[serde(rename = "fullDatabaseId", deserialize_with = "id")]
     pub database_id: u64,

@@ -16,7 +16,7 @@ query Pulls($owner: String!, $name: String!, $first: Int!, $after: String) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes {
-        fullDatabaseId number createdAt updatedAt closedAt mergedAt isDraft additions deletions
+        id fullDatabaseId number createdAt updatedAt closedAt mergedAt isDraft additions deletions
         author { __typename login ... on User { databaseId } ... on Bot { databaseId } }
         mergedBy { __typename login ... on User { databaseId } ... on Bot { databaseId } }
         reviews(first: 50) {
@@ -116,6 +116,8 @@ pub struct PullsRepo {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pull {
+    /// What GraphQL knows it by.
+    pub id: String,
     /// Its number among all pull requests of GitHub.
     #[serde(rename = "fullDatabaseId", deserialize_with = "id")]
     pub database_id: u64,

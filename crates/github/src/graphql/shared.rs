@@ -26,6 +26,12 @@ pub struct PageInfo {
     pub has_next_page: bool,
     /// What to pass as `after` for it.
     pub end_cursor: Option<String>,
+    /// Whether there is more before this page, where that was asked for.
+    #[serde(default)]
+    pub has_previous_page: bool,
+    /// What to pass as `before` for it.
+    #[serde(default)]
+    pub start_cursor: Option<String>,
 }
 
 /// One page of a list.
@@ -87,6 +93,14 @@ impl<T> Connection<T> {
             .end_cursor
             .as_deref()
             .filter(|_| self.page_info.has_next_page)
+    }
+
+    /// The cursor of the page before, if there is one: of lists that are read from their end.
+    pub fn previous(&self) -> Option<&str> {
+        self.page_info
+            .start_cursor
+            .as_deref()
+            .filter(|_| self.page_info.has_previous_page)
     }
 }
 
