@@ -50,6 +50,8 @@ type Millis = i64;
 
 const SECOND: Millis = 1000;
 const HOUR: Millis = 3600 * SECOND;
+/// Calls of bulk work in a second: 80 % of GitHub's 900 points a minute.
+const PER_SECOND: u64 = 12;
 /// The start of every run by GitHub's clock, in seconds since 1970: a full hour.
 const BASE: i64 = 1_799_996_400;
 

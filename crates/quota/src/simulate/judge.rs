@@ -157,7 +157,7 @@ fn wait_p99(live: &[Fate]) -> Millis {
 pub(super) struct Unused {
     /// The most that remained at the reset of a window through all of which bulk work was pending.
     pub(super) most: u64,
-    /// The floor of the latest decision in that window.
+    /// What the floors of that window left unused.
     pub(super) floor: u64,
     /// By how much what remained exceeded the floor and what items under way had been promised, in the window where that was
     /// most.

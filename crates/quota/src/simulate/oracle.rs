@@ -8,10 +8,8 @@
 use super::arrivals::World;
 use super::dice::FASTEST;
 use super::process::SLOTS;
-use super::{HOUR, Millis, SECOND};
+use super::{HOUR, Millis, PER_SECOND, SECOND};
 
-/// 80 % of 900 points a minute.
-const PER_SECOND: u64 = 12;
 /// By how many calls a process may be ahead of that.
 const AHEAD: u64 = PER_SECOND;
 /// And by how many more while it has not heard of the others.

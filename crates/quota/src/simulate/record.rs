@@ -40,7 +40,7 @@ pub(super) struct Hour {
     pub(super) ends: Millis,
     pub(super) remaining: u64,
     pub(super) emptied: Option<Millis>,
-    /// What bulk work had to leave when it was last let through in that window, or at its start if it never was.
+    /// The most that the floors of that window left unused: each of them, less what bulk work could have spent after it.
     pub(super) floor: Option<u64>,
     /// Calls that items under way still had to make when it ended.
     pub(super) under_way: u64,

@@ -36,7 +36,8 @@ pub struct Row {
     pub unfinished: bool,
     /// How the ratio counts.
     pub counts: &'static str,
-    /// The floor of the latest decision in the window of `unused_at_reset`.
+    /// What the floors of the window of `unused_at_reset` left unused: the greatest of them, each less what bulk work could
+    /// have spent after it at 12 calls a second.
     pub floor_at_reset: u64,
     /// By how much what remained at a reset exceeded that floor and the calls of items under way at most, less an item per
     /// process, since none is begun in halves.
