@@ -56,13 +56,15 @@ fn main() -> ExitCode {
     let mut bars = Vec::new();
     let mut figures = Vec::new();
     let learnt = learnt();
-    let cases: [(&str, fn(&mut World)); 4] = [
-        ("admits: arrive, dispatch, collect, settle", World::admit),
+    let cases: [(&str, fn(&mut World)); 3] = [
         (
-            "the same, and all are planned anew after the answer",
-            World::admit_and_replan,
+            "admits: arrive, dispatch, collect, settle, dispatch",
+            World::admit,
         ),
-        ("refuses: dispatch", World::refuse),
+        (
+            "refuses: dispatch, all that are first in their line",
+            World::refuse,
+        ),
         ("one that waits leaves, another arrives", World::swap),
     ];
     for (what, step) in cases {
@@ -175,16 +177,14 @@ impl World {
         self.used += 1;
         let seen = seen(self.used, self.now);
         black_box(self.desk.settle(pass, &seen, self.now));
-    }
-
-    fn admit_and_replan(&mut self) {
-        self.admit();
         self.desk.dispatch(self.now);
         self.hear();
     }
 
     fn refuse(&mut self) {
         self.now += PACE;
+        // Something may have changed: every head is asked again.
+        black_box(self.desk.quota_mut());
         self.desk.dispatch(self.now);
         self.hear();
     }
@@ -223,12 +223,20 @@ fn seen(used: u64, now: Timestamp) -> Seen {
     }
 }
 
-/// A day of live requests, one every four seconds, so that there are curves to be asked.
+/// A day of live requests, some every hour as fast as they come here, so that there are curves to be asked.
 fn learnt() -> Learnt {
     let mut quota = CredentialQuota::new(Settings::default());
-    let begun = start() - Duration::from_secs(24 * 3600);
+    let hour = Duration::from_secs(3_600);
+    let mut now = start() - hour * 24;
     for n in 0..24 * 900_u32 {
-        let now = begun + Duration::from_secs(4) * n;
+        now += if n % 900 < 700 {
+            PACE
+        } else {
+            Duration::from_secs(17)
+        };
+        if n % 900 == 0 {
+            now = start() - hour * (24 - n / 900);
+        }
         let pass = quota.reserve(Lane::Live, Ask::read(Resource::core(), 1), now);
         quota.settle(pass, &seen(u64::from(n % 900) + 1, now), now);
     }

@@ -1,10 +1,10 @@
 //! Decides who goes next among everything that waits for one credential, asking [`CredentialQuota`] for each head of a
 //! line. Refuses to know what a request is for, how it waits and how it is sent: whoever drives the desk holds the tickets.
 //!
-//! Lanes go in their order. A lane's requests stand in lines, one for each bucket and [`Kind`]: a bucket that is empty, or a
-//! budget that is spent, holds up only those who need it. Lines of a lane take turns, and so do organisations and
-//! repositories within a line (`queues.rs`). Only the head of a line is asked; what is dear therefore holds back what is
-//! cheap behind it, and is never overtaken for ever.
+//! Lanes go in their order. A lane's requests stand in lines, one for each bucket and each kind of request (`line.rs`), so
+//! that a bucket that is empty, or a budget that is spent, holds up only those who need it. Lines of a lane take turns, and
+//! so do organisations and repositories within a line (`queues.rs`). Only the head of a line is asked; what is dear
+//! therefore holds back what is cheap behind it, and is never overtaken for ever.
 //!
 //! A request that waits for room under the secondary limits would otherwise go, so that nobody after it takes that room
 //! away from it (`hold.rs`). One that waits for anything else holds nobody up.
@@ -13,22 +13,25 @@
 //! thousand as for one, and allocates nothing once as many have waited before.
 
 mod hold;
+mod line;
 mod queues;
 mod ring;
+mod waits;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::ask::{Ask, Seen};
 use crate::credential::{CredentialQuota, Reservation, Settings};
 use crate::lane::Lane;
-use crate::observation::Resource;
 use crate::pace::{Decision, Wait, WaitReason};
 use crate::time::between;
 use hold::Holds;
+use line::{Kind, Line, Plan, Stall};
 use queues::Queues;
+use waits::Waits;
+pub use waits::{WaitTotal, Waiting};
 
 /// Everything that waits for one credential, and what is known of its limits.
 #[derive(Debug)]
@@ -45,7 +48,9 @@ pub struct Desk {
     arrivals: u64,
     served: u64,
     news: VecDeque<Ticket>,
-    waits: [[(u64, Duration); WaitReason::ALL.len()]; Lane::ALL.len()],
+    /// Whether something has happened since the plans were made that may bring one forward.
+    is_stale: bool,
+    waits: Waits,
 }
 
 /// What a waiting request is known by. Means nothing to another desk.
@@ -53,64 +58,6 @@ pub struct Desk {
 pub struct Ticket {
     slot: u32,
     number: u64,
-}
-
-/// Waits that have ended. A request that went at once has not waited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitTotal {
-    /// The lane.
-    pub lane: Lane,
-    /// What it waited for.
-    pub reason: WaitReason,
-    /// How many.
-    pub count: u64,
-    /// How long, together.
-    pub time: Duration,
-}
-
-/// Requests that wait now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// The lane.
-    pub lane: Lane,
-    /// The bucket that is to pay.
-    pub resource: Resource,
-    /// How many.
-    pub requests: usize,
-    /// What the first of them waits for.
-    pub reason: WaitReason,
-    /// Until when, by GitHub's clock; none where it is for an answer.
-    pub until: Option<Timestamp>,
-}
-
-/// Those who need the same, and the plan for the first of them.
-#[derive(Debug)]
-struct Line {
-    lane: Lane,
-    resource: Resource,
-    kind: Kind,
-    plan: Option<Plan>,
-    /// When it last had its turn, by the number of those served before.
-    served: u64,
-    /// Whether its head is yet to be asked in this dispatch.
-    is_open: bool,
-}
-
-/// Which budgets a request draws on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kind {
-    is_free: bool,
-    is_content: bool,
-    is_item: bool,
-    /// An item has paid already.
-    is_paid: bool,
-}
-
-/// What the head of a line waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Plan {
-    ticket: Ticket,
-    wait: Wait,
 }
 
 #[derive(Debug)]
@@ -143,7 +90,8 @@ impl Desk {
             arrivals: 0,
             served: 0,
             news: VecDeque::new(),
-            waits: Default::default(),
+            is_stale: false,
+            waits: Waits::default(),
         }
     }
 
@@ -174,6 +122,9 @@ impl Desk {
 
     /// Lets through whoever may go, and plans the wait of every other head. To be called after anything has changed, and
     /// at [`next_wake`](Desk::next_wake). Forgets the [`news`](Desk::news) of the last time.
+    ///
+    /// A plan is kept as long as nothing has happened that may bring it forward. What was let through since can only have
+    /// put it off, which shows when its time comes.
     pub fn dispatch(&mut self, now: Timestamp) {
         self.news.clear();
         let mut holds = Holds::default();
@@ -186,6 +137,7 @@ impl Desk {
             }
             holds.end_lane();
         }
+        self.is_stale = false;
     }
 
     /// The next of those whom the last [`dispatch`](Desk::dispatch) let through or planned anew. To be asked for until
@@ -228,7 +180,7 @@ impl Desk {
         let (line, arrived) = (waiter.line, waiter.arrived);
         match self.vacate(ticket.slot) {
             State::Goes(reservation) => {
-                self.quota.refund(reservation, now);
+                self.refund(reservation, now);
                 true
             }
             State::Waits(_) => {
@@ -237,6 +189,7 @@ impl Desk {
                 self.count(line, arrived, now);
                 if was_head {
                     self.lines[line as usize].plan = None;
+                    self.is_stale = true;
                 }
                 was_head
             }
@@ -251,6 +204,7 @@ impl Desk {
         seen: &Seen,
         now: Timestamp,
     ) -> Option<Timestamp> {
+        self.is_stale = true;
         if seen.refusal.is_none() {
             self.quota.settle(reservation, seen, now);
             return None;
@@ -263,6 +217,7 @@ impl Desk {
 
     /// Gives back the leave of a request that was not sent, or of which nothing will be heard.
     pub fn refund(&mut self, reservation: Reservation, now: Timestamp) {
+        self.is_stale = true;
         self.quota.refund(reservation, now);
     }
 
@@ -273,56 +228,30 @@ impl Desk {
 
     /// The same, to tell it something. What waits is planned anew by the next [`dispatch`](Desk::dispatch).
     pub fn quota_mut(&mut self) -> &mut CredentialQuota {
+        self.is_stale = true;
         &mut self.quota
     }
 
     /// Waits that have ended since the start, by lane and by what they last waited for.
     pub fn waits(&self) -> Vec<WaitTotal> {
-        let all = Lane::ALL
-            .into_iter()
-            .flat_map(|lane| WaitReason::ALL.map(|reason| (lane, reason)));
-        all.map(|(lane, reason)| {
-            let (count, time) = self.waits[lane as usize][reason as usize];
-            WaitTotal {
-                lane,
-                reason,
-                count,
-                time,
-            }
-        })
-        .filter(|total| total.count > 0)
-        .collect()
+        self.waits.totals()
     }
 
     /// What waits now, by lane and bucket.
     pub fn waiting(&self) -> Vec<Waiting> {
-        let mut heads: Vec<(Lane, &Resource, u64, Waiting)> = Vec::new();
-        for (number, line) in (0..).zip(&self.lines) {
-            let (Some(plan), requests) = (line.plan, self.queues.len(number)) else {
-                continue;
-            };
+        let planned = (0..).zip(&self.lines).filter_map(|(number, line)| {
+            let plan = line.plan?;
             let Wait { until, reason } = plan.wait;
-            let found = Waiting {
+            let waiting = Waiting {
                 lane: line.lane,
                 resource: line.resource.clone(),
-                requests,
+                requests: self.queues.len(number),
                 reason,
                 until: until.map(|until| self.quota.github_time(until)),
             };
-            heads.push((line.lane, &line.resource, plan.ticket.number, found));
-        }
-        // Several lines of one bucket are one to people; its first is whoever of their heads came first.
-        heads.sort_by_key(|(lane, resource, number, _)| (*lane, *resource, *number));
-        let mut waiting: Vec<Waiting> = Vec::new();
-        for (lane, resource, _, found) in heads {
-            match waiting.last_mut() {
-                Some(last) if last.lane == lane && last.resource == *resource => {
-                    last.requests += found.requests;
-                }
-                _ => waiting.push(found),
-            }
-        }
-        waiting
+            Some((plan.ticket.number, waiting))
+        });
+        waits::by_bucket(planned.collect())
     }
 
     /// The line of a lane whose turn it is among those that are yet to be asked.
@@ -349,29 +278,42 @@ impl Desk {
             slot,
             number: waiter.number,
         };
-        let held = holds.on(ask);
-        let decision = match held {
-            Some(wait) => Decision::Wait(wait),
-            None => self.quota.decide(line.lane, ask, now),
-        };
-        match decision {
-            Decision::Go => self.let_through(number, ticket, now),
-            Decision::Wait(wait) => {
-                if held.is_none() {
-                    let for_content = line.kind.is_content
-                        && wait.reason == WaitReason::Secondary
-                        && self.quota.decide(line.lane, &short_of_content(ask), now)
-                            == Decision::Go;
-                    holds.add(ask, wait, for_content);
+        let kept = line.plan.filter(|plan| {
+            let is_due = plan.wait.until.is_some_and(|until| until <= now);
+            // Whom it holds up depends on how much room there is.
+            let is_lasting = plan.stall != Stall::ForContent;
+            plan.ticket == ticket && is_lasting && !self.is_stale && !is_due
+        });
+        let (wait, stall) = if let Some(plan) = kept {
+            (plan.wait, plan.stall)
+        } else if let Some(wait) = holds.on(ask) {
+            (wait, Stall::Held)
+        } else {
+            match self.quota.decide(line.lane, ask, now) {
+                Decision::Go => return self.let_through(number, ticket, now),
+                Decision::Wait(wait) if is_for_content(&self.quota, line.lane, ask, wait, now) => {
+                    (wait, Stall::ForContent)
                 }
-                line.is_open = false;
-                let plan = Some(Plan { ticket, wait });
-                let is_over = wait.until.is_some_and(|until| until <= now);
-                if line.plan != plan || is_over {
-                    line.plan = plan;
-                    self.news.push_back(ticket);
-                }
+                Decision::Wait(wait) => (wait, Stall::Own),
             }
+        };
+        if stall != Stall::Held {
+            holds.add(ask, wait, stall == Stall::ForContent);
+        }
+        line.is_open = false;
+        let plan = Plan {
+            ticket,
+            wait,
+            stall,
+        };
+        let is_over = wait.until.is_some_and(|until| until <= now);
+        let is_news = is_over
+            || line
+                .plan
+                .is_none_or(|old| (old.ticket, old.wait) != (ticket, wait));
+        line.plan = Some(plan);
+        if is_news {
+            self.news.push_back(ticket);
         }
     }
 
@@ -396,20 +338,16 @@ impl Desk {
     /// A wait has ended.
     fn count(&mut self, line: u32, arrived: Timestamp, now: Timestamp) {
         let line = &self.lines[line as usize];
-        let waited = between(arrived, now);
-        if let Some(plan) = line.plan.filter(|_| !waited.is_zero()) {
-            let (count, time) = &mut self.waits[line.lane as usize][plan.wait.reason as usize];
-            *count += 1;
-            *time += waited;
+        if let Some(plan) = line.plan {
+            self.waits
+                .add(line.lane, plan.wait.reason, between(arrived, now));
         }
     }
 
     fn line(&mut self, lane: Lane, ask: &Ask) -> u32 {
-        let kind = Kind::of(ask);
-        let known = self.lanes[lane as usize].iter().find(|line| {
-            let line = &self.lines[**line as usize];
-            line.kind == kind && line.resource == ask.resource
-        });
+        let known = self.lanes[lane as usize]
+            .iter()
+            .find(|line| self.lines[**line as usize].is_for(ask));
         if let Some(line) = known {
             return *line;
         }
@@ -417,7 +355,7 @@ impl Desk {
         self.lines.push(Line {
             lane,
             resource: ask.resource.clone(),
-            kind,
+            kind: Kind::of(ask),
             plan: None,
             served: self.served,
             is_open: false,
@@ -442,21 +380,24 @@ impl Desk {
     }
 }
 
-impl Kind {
-    fn of(ask: &Ask) -> Kind {
-        Kind {
-            is_free: ask.cost == 0,
-            is_content: ask.is_content(),
-            is_item: ask.is_item(),
-            is_paid: ask.item.is_some(),
-        }
+/// Whether a request waits for nothing but room to create content: one that creates none would go.
+fn is_for_content(
+    quota: &CredentialQuota,
+    lane: Lane,
+    ask: &Ask,
+    wait: Wait,
+    now: Timestamp,
+) -> bool {
+    if wait.reason != WaitReason::Secondary || !ask.is_content() {
+        return false;
     }
+    let points = 4;
+    let other = Ask {
+        points,
+        ..ask.clone()
+    };
+    quota.decide(lane, &other, now) == Decision::Go
 }
 
-/// The same request if it created nothing.
-fn short_of_content(ask: &Ask) -> Ask {
-    Ask {
-        points: 4,
-        ..ask.clone()
-    }
-}
+#[cfg(test)]
+mod tests;

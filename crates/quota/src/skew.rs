@@ -15,6 +15,8 @@ const KEPT: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub struct Skew {
     offsets: VecDeque<SignedDuration>,
+    /// The greatest of them.
+    offset: SignedDuration,
 }
 
 impl Skew {
@@ -24,11 +26,12 @@ impl Skew {
             self.offsets.pop_front();
         }
         self.offsets.push_back(date.duration_since(now));
+        self.offset = self.offsets.iter().max().copied().unwrap_or_default();
     }
 
     /// How far GitHub's clock is ahead; negative if it is behind, zero while nothing is known.
     pub fn offset(&self) -> SignedDuration {
-        self.offsets.iter().max().copied().unwrap_or_default()
+        self.offset
     }
 
     /// What GitHub's clock shows when the caller's shows `local`.

@@ -9,7 +9,6 @@
 //! and memory that was used is used again.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
@@ -45,6 +44,8 @@ struct Line {
 struct Org {
     line: u32,
     name: Name,
+    /// Whether it can be found by its name. As long as it is alone in its line, nobody looks for it.
+    is_listed: bool,
     repos: Ring,
 }
 
@@ -52,6 +53,8 @@ struct Org {
 struct Repo {
     org: u32,
     name: Name,
+    /// Whether it can be found by its name. As long as it is alone in its line, nobody looks for it.
+    is_listed: bool,
     /// A binary heap: none goes before the one at half its place.
     waiting: Vec<Due>,
 }
@@ -86,8 +89,15 @@ impl Queues {
 
     /// A request joins a line. Later ones have greater numbers.
     pub(super) fn push(&mut self, line: u32, slot: u32, number: u64, ask: &Ask) {
-        let org = self.org(line, &ask.org);
-        let repo = self.repo(org, &ask.repo);
+        let (org, repo);
+        if self.lines[line as usize].len == 0 {
+            org = self.new_org(line, &ask.org);
+            repo = self.new_repo(org, &ask.repo);
+        } else {
+            self.list_the_only_one(line);
+            org = self.org(line, &ask.org);
+            repo = self.repo(org, &ask.repo);
+        }
         let waiting = &mut self.repos[repo].waiting;
         let at = waiting.len();
         waiting.push(Due {
@@ -145,43 +155,80 @@ impl Queues {
         if self.repos[repo].waiting.is_empty() {
             self.repos.part(&mut self.orgs[org].repos, repo);
             let name = self.repos[repo].name.take();
-            self.repo_by_name.remove(&(org, name));
+            if std::mem::take(&mut self.repos[repo].is_listed) {
+                self.repo_by_name.remove(&(org, name));
+            }
             self.repos.give_back(repo);
         }
         if self.orgs[org].repos.front().is_none() {
             self.orgs.part(&mut self.lines[line as usize].orgs, org);
             let name = self.orgs[org].name.take();
-            self.org_by_name.remove(&(line, name));
+            if std::mem::take(&mut self.orgs[org].is_listed) {
+                self.org_by_name.remove(&(line, name));
+            }
             self.orgs.give_back(org);
         }
     }
 
-    fn org(&mut self, line: u32, name: &Name) -> u32 {
-        match self.org_by_name.entry((line, name.clone())) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(vacant) => {
-                let org = self.orgs.take();
-                vacant.insert(org);
-                self.orgs[org].line = line;
-                self.orgs[org].name.clone_from(name);
-                self.orgs.join(&mut self.lines[line as usize].orgs, org);
-                org
-            }
+    /// Another comes to the line, and may look for what the one who was alone there is for.
+    fn list_the_only_one(&mut self, line: u32) {
+        let Some(org) = self.lines[line as usize].orgs.front() else {
+            return;
+        };
+        if let Some(repo) = self.orgs[org].repos.front()
+            && !self.orgs[org].is_listed
+        {
+            self.list_org(org);
+            self.list_repo(repo);
         }
     }
 
+    fn org(&mut self, line: u32, name: &Name) -> u32 {
+        let known = self.org_by_name.get(&(line, name.clone()));
+        known.copied().unwrap_or_else(|| {
+            let org = self.new_org(line, name);
+            self.list_org(org);
+            org
+        })
+    }
+
     fn repo(&mut self, org: u32, name: &Name) -> u32 {
-        match self.repo_by_name.entry((org, name.clone())) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(vacant) => {
-                let repo = self.repos.take();
-                vacant.insert(repo);
-                self.repos[repo].org = org;
-                self.repos[repo].name.clone_from(name);
-                self.repos.join(&mut self.orgs[org].repos, repo);
-                repo
-            }
-        }
+        let known = self.repo_by_name.get(&(org, name.clone()));
+        known.copied().unwrap_or_else(|| {
+            let repo = self.new_repo(org, name);
+            self.list_repo(repo);
+            repo
+        })
+    }
+
+    fn new_org(&mut self, line: u32, name: &Name) -> u32 {
+        let org = self.orgs.take();
+        self.orgs[org].line = line;
+        self.orgs[org].name.clone_from(name);
+        self.orgs.join(&mut self.lines[line as usize].orgs, org);
+        org
+    }
+
+    fn new_repo(&mut self, org: u32, name: &Name) -> u32 {
+        let repo = self.repos.take();
+        self.repos[repo].org = org;
+        self.repos[repo].name.clone_from(name);
+        self.repos.join(&mut self.orgs[org].repos, repo);
+        repo
+    }
+
+    fn list_org(&mut self, org: u32) {
+        let found = &mut self.orgs[org];
+        found.is_listed = true;
+        self.org_by_name
+            .insert((found.line, found.name.clone()), org);
+    }
+
+    fn list_repo(&mut self, repo: u32) {
+        let found = &mut self.repos[repo];
+        found.is_listed = true;
+        self.repo_by_name
+            .insert((found.org, found.name.clone()), repo);
     }
 
     /// What sits at `at` goes before whatever it precedes, and says where it came to sit.

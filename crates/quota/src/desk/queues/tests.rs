@@ -149,8 +149,10 @@ fn lines_know_nothing_of_each_other() {
 /// The same rule in the plainest words: lists of lists.
 #[derive(Default)]
 struct Model {
-    orgs: Vec<(u8, Vec<(u8, Vec<u32>)>)>,
+    orgs: Named<Named<Vec<u32>>>,
 }
+
+type Named<T> = Vec<(u8, T)>;
 
 impl Model {
     fn push(&mut self, slot: u32, arrival: &Arrival, arrived: &[Arrival]) {
@@ -185,7 +187,7 @@ impl Model {
     }
 }
 
-fn place<T: Default>(list: &mut Vec<(u8, T)>, name: u8) -> usize {
+fn place<T: Default>(list: &mut Named<T>, name: u8) -> usize {
     list.iter()
         .position(|(other, _)| *other == name)
         .unwrap_or_else(|| {
