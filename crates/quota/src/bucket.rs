@@ -220,7 +220,10 @@ impl Bucket {
             return if self.answered {
                 Standing::Unlimited
             } else {
-                Standing::Unknown { in_flight }
+                // What is promised to items will be in flight before anything is known.
+                Standing::Unknown {
+                    in_flight: in_flight + held,
+                }
             };
         };
         let (limit, full_at) = (window.limit, window.full_at());

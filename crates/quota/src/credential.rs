@@ -114,9 +114,7 @@ impl CredentialQuota {
         let metered = self.resources.known.get(&ask.resource);
         let known = Known {
             closed_until: self.block.until(now),
-            standing: metered.map_or(Standing::Unknown { in_flight: 0 }, |metered| {
-                metered.standing(&self.skew, now)
-            }),
+            standing: self.standing(metered, now),
             pacer: self.pacer(metered, now),
             fleet: &self.fleet,
             skew: &self.skew,
@@ -131,14 +129,10 @@ impl CredentialQuota {
     /// Lets a request through: it counts as used and in flight from now on. An item is promised what it may cost.
     pub fn reserve(&mut self, lane: Lane, ask: Ask, now: Timestamp) -> Reservation {
         let mut ask = ask;
-        if ask.is_item()
-            && let Some(metered) = self.resources.known.get(&ask.resource)
-        {
-            let (standing, pacer) = (
-                metered.standing(&self.skew, now),
-                self.pacer(Some(metered), now),
-            );
-            ask.cost = pace::promise(lane, ask.cost, standing, &pacer);
+        if ask.is_item() {
+            let metered = self.resources.known.get(&ask.resource);
+            let pacer = self.pacer(metered, now);
+            ask.cost = pace::promise(lane, ask.cost, self.standing(metered, now), &pacer);
         }
         let prepaid = ask
             .item
@@ -481,6 +475,12 @@ impl CredentialQuota {
             reserve: self.settings.reserve,
             staleness,
         }
+    }
+
+    fn standing(&self, metered: Option<&Metered>, now: Timestamp) -> Standing {
+        metered.map_or(Standing::Unknown { in_flight: 0 }, |metered| {
+            metered.standing(&self.skew, now)
+        })
     }
 
     fn is_prepaid(&self, ask: &Ask) -> bool {

@@ -197,7 +197,9 @@ pub(crate) fn promise(lane: Lane, cost: u64, standing: Standing, pacer: &Pacer<'
             let lowest = pacer.floor(lane, level.limit, Duration::ZERO);
             payable(cost, level.limit.saturating_sub(lowest))
         }
-        _ => cost,
+        // Before the first answer an item is promised one request, which finds out what there is for the others.
+        Standing::Unknown { .. } => cost.min(1),
+        Standing::Known(_) | Standing::Unlimited => cost,
     }
 }
 

@@ -27,7 +27,7 @@ const LEAST_BURST: f64 = 10.0;
 /// More bursts than this are not reckoned with: by then the curve has seen them.
 const MOST_BURSTS: f64 = 20.0;
 /// How unlikely it has to be that more bursts come than are reckoned with.
-const UNLIKELY: f64 = 5e-5;
+const UNLIKELY: f64 = 1e-5;
 /// Standard deviations of chance that are left room for.
 const SIGMA: f64 = 5.0;
 /// Seconds of the first hour before which a rate says nothing.

@@ -177,7 +177,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "bursts",
                 "live 0.2/s and bursts of 700 in 90 s",
                 Steady(0.2),
-                1000,
+                1500,
             )
         },
         Scenario {
@@ -189,7 +189,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "bursts-overlap",
                 "the same, and two bursts that overlap",
                 Steady(0.2),
-                1000,
+                1500,
             )
         },
         Scenario {
@@ -199,7 +199,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "bursts-4",
                 "the same bursts, bulk work in 4 processes",
                 Steady(0.2),
-                1000,
+                1500,
             )
         },
         usual(
@@ -311,7 +311,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "strangers",
                 "live 0.25/s, strangers spend 0.3/s",
                 Steady(0.25),
-                500,
+                450,
             )
         },
         Scenario {
@@ -323,7 +323,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "strangers-clumps",
                 "live 0.25/s, strangers spend 150 at a time",
                 Steady(0.25),
-                500,
+                600,
             )
         },
         Scenario {

@@ -139,8 +139,8 @@ fn a_burst_raises_the_floor_at_once() {
     }
     let after = floor(&quota, Lane::Bulk, 130.0);
     assert!(
-        (2000..2400).contains(&after),
-        "that much twice more: {after}"
+        (1390..1500).contains(&after),
+        "twice that much: {after}"
     );
 }
 

@@ -162,3 +162,17 @@ fn an_item_pays_for_one_bucket_only() {
         Decision::Wait(_)
     ));
 }
+
+#[test]
+fn before_anything_is_known_one_item_begins_and_is_promised_one_request() {
+    let mut quota = paced_by(Policy::Adaptive);
+    assert!(may_begin(&quota, 12));
+    let item = begun(&mut quota, 12, 1.0);
+    assert!(!may_begin(&quota, 12), "the first one finds out");
+    assert!(may_send(&quota, Lane::Bulk, Some(item)));
+    let first = quota.reserve(Lane::Bulk, read().within(item), at(1.0));
+    assert!(!may_send(&quota, Lane::Bulk, Some(item)));
+    quota.settle(first, &answer(4900), at(1.0));
+    assert!(!may_send(&quota, Lane::Bulk, Some(item)), "100 are left to live work");
+    assert!(may_send(&quota, Lane::Live, None));
+}
