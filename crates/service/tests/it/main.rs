@@ -24,3 +24,4 @@ mod stage;
 mod truth;
 mod truth_changes;
 mod truth_metrics;
+mod two_buckets;

@@ -178,6 +178,16 @@ pub(super) fn on_diff(comment: &ReviewComment) -> Event {
     )
 }
 
+/// A comment as GraphQL tells it, inside the issue or the pull request that it is on. The same fact as from REST.
+pub(super) fn inside(on: CommentOn, comment: &graphql::Comment) -> Event {
+    event(
+        id::comment(on, comment.database_id),
+        comment.created_at,
+        person(comment.author.as_ref()),
+        Fact::Comment { on },
+    )
+}
+
 /// GitHub's times have seconds, and a review can be submitted, read and dismissed within one: a dismissal is the later
 /// version of two with the same time.
 fn version(updated: Timestamp, state: ReviewState) -> i64 {

@@ -3,6 +3,7 @@
 
 mod comments;
 mod commits;
+mod inside;
 mod items;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use ledger::window::Window;
 use serde::de::DeserializeOwned;
 
 use self::comments::Comments;
+use self::inside::Touched;
 use super::plan::{Probed, READ_AGAIN_DEPTH, Step};
 use super::{Scrape, Tally, chain};
 
@@ -59,6 +61,8 @@ impl From<ledger::port::Error> for Trouble {
 /// A list that was read to its end, and how many of its items could not be read.
 struct Listed {
     events: Vec<Event>,
+    /// Every item that was read, and when it was touched last.
+    touched: Vec<Touched>,
     unreadable: u64,
     proof: Proof,
 }
@@ -88,6 +92,20 @@ impl Visit<'_> {
             lists.push((Stream::Issues, step, self.issues(step).await));
         }
         // Comments come after their items, so that they are at least as new.
+        let is_inside = self.comments_are_better_inside(&lists);
+        if !is_inside || !self.add_comments_from_inside(&mut lists).await {
+            self.add_comments_from_lists(&mut lists).await;
+        }
+        outcomes.extend(
+            lists
+                .into_iter()
+                .map(|(stream, _, list)| (stream, list.map(|list| list.part(stream)))),
+        );
+        outcomes
+    }
+
+    /// Gives each list its comments from REST's two lists per repository.
+    async fn add_comments_from_lists(&self, lists: &mut [(Stream, Step, Result<Listed, Trouble>)]) {
         let until = |streams: &[Stream], lists: &[(Stream, Step, Result<Listed, Trouble>)]| {
             let whole = lists
                 .iter()
@@ -96,22 +114,16 @@ impl Visit<'_> {
                 .map(|(stream, step, _)| self.comments_until(*stream, *step))
                 .min()
         };
-        if let Some(until) = until(&[Stream::Pulls, Stream::Issues], &lists) {
+        if let Some(until) = until(&[Stream::Pulls, Stream::Issues], lists) {
             add(
-                &mut lists,
+                lists,
                 &[Stream::Pulls, Stream::Issues],
                 self.conversations(until).await,
             );
         }
-        if let Some(until) = until(&[Stream::Pulls], &lists) {
-            add(&mut lists, &[Stream::Pulls], self.diffs(until).await);
+        if let Some(until) = until(&[Stream::Pulls], lists) {
+            add(lists, &[Stream::Pulls], self.diffs(until).await);
         }
-        outcomes.extend(
-            lists
-                .into_iter()
-                .map(|(stream, _, list)| (stream, list.map(|list| list.part(stream)))),
-        );
-        outcomes
     }
 
     fn stream(&self, stream: Stream) -> Option<&StreamView> {

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::super::facts;
 use super::super::plan::Step;
+use super::inside::Touched;
 use super::{Listed, Trouble, Visit, before};
 
 /// What one page of a list of items says of its repository.
@@ -61,6 +62,11 @@ impl Visit<'_> {
             .items(Stream::Pulls, PULLS, step, open, touched)
             .await?;
         let mut events = Vec::new();
+        let touched = list.items.iter().map(|pull| Touched {
+            id: pull.id.clone(),
+            at: pull.updated_at,
+        });
+        let touched = touched.collect();
         for pull in &list.items {
             let reviews = |answer: PullReviews| {
                 let found = answer.repository?;
@@ -97,6 +103,7 @@ impl Visit<'_> {
         }
         Ok(Listed {
             events,
+            touched,
             unreadable: list.unreadable,
             proof: list.proof,
         })
@@ -117,6 +124,11 @@ impl Visit<'_> {
             .items(Stream::Issues, ISSUES, step, open, touched)
             .await?;
         let mut events = Vec::new();
+        let touched = list.items.iter().map(|issue| Touched {
+            id: issue.id.clone(),
+            at: issue.updated_at,
+        });
+        let touched = touched.collect();
         for issue in &list.items {
             let items = |answer: IssueTimeline| {
                 let found = answer.repository?;
@@ -135,6 +147,7 @@ impl Visit<'_> {
         }
         Ok(Listed {
             events,
+            touched,
             unreadable: list.unreadable,
             proof: list.proof,
         })
