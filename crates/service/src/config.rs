@@ -55,6 +55,8 @@ pub struct Config {
     pub api: Api,
     /// Where the node keeps what it knows.
     pub state: State,
+    /// Where it meets the processes that share a credential with it.
+    pub coordination: Coordination,
     /// What the node says while it works.
     pub log: Log,
 }
@@ -190,6 +192,13 @@ pub struct State {
     pub path: PathBuf,
 }
 
+/// Where processes meet that share a credential.
+#[derive(Clone, Debug, Default)]
+pub struct Coordination {
+    /// The database file. Never empty in a configuration that was loaded.
+    pub path: PathBuf,
+}
+
 /// What the node says while it works.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
@@ -221,6 +230,7 @@ impl Config {
             http: Http::default(),
             api: Api::default(),
             state: State::default(),
+            coordination: Coordination::default(),
             log: Log::default(),
         }
     }

@@ -19,6 +19,8 @@ pub enum Component {
     Exporter,
     /// The loops that read the organisations.
     Scheduler,
+    /// The file in which processes that share a credential meet: without it the node keeps to its part.
+    Coordination,
     /// GitHub, as one organisation sees it.
     GitHub(String),
 }
@@ -30,6 +32,7 @@ impl Component {
             Component::State => "state",
             Component::Exporter => "exporter",
             Component::Scheduler => "scheduler",
+            Component::Coordination => "coordination",
             Component::GitHub(_) => "github",
         }
     }
@@ -333,7 +336,7 @@ pub struct Report {
 /// What `/healthz` says of one part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ComponentReport {
-    /// `state`, `exporter`, `scheduler`, `github`.
+    /// `state`, `exporter`, `scheduler`, `coordination`, `github`.
     pub name: &'static str,
     /// The organisation it is about.
     #[serde(skip_serializing_if = "Option::is_none")]

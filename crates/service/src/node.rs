@@ -5,22 +5,25 @@
 
 use std::collections::HashSet;
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use backends::sqlite::Sqlite;
 use github::graphql::Pages;
-use github::{AnswerStore, Client, Clock, Lane, Transport};
+use github::{AnswerStore, Client, Clock, Governor, Lane, Transport};
 use ledger::aggregate::Aggregate;
+use ledger::port::Coordination;
 use ledger::port::activity::Activity;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::Config;
 use crate::export::{self, Snapshots};
 use crate::health::{Component, Health, Role};
+use crate::quota_view::{self, Lately, QuotaView};
+use crate::task::fleet::{self, Fleet};
 use crate::task::keep_running;
 use crate::task::schedule::Schedule;
 use crate::task::scrape::Scrape;
@@ -40,6 +43,8 @@ pub struct Outside {
     pub clock: Clock,
     /// Where everything is kept.
     pub store: Sqlite,
+    /// Where it meets the processes that share a credential with it.
+    pub coordination: Arc<dyn Coordination>,
     /// The way to GitHub.
     pub transport: Transport,
 }
@@ -50,6 +55,7 @@ pub struct Node {
     clock: Clock,
     store: Arc<dyn Activity>,
     scrapes: Vec<Arc<Scrape>>,
+    fleet: Fleet,
     publish: Publish,
     health: Health,
     snapshots: Snapshots,
@@ -67,6 +73,7 @@ impl Node {
         let Outside {
             clock,
             store,
+            coordination,
             transport,
         } = outside;
         let started = clock.now();
@@ -90,12 +97,30 @@ impl Node {
             .iter()
             .map(|connected| connected.org.clone())
             .collect();
-        let parts = [Component::State, Component::Exporter, Component::Scheduler];
+        let parts = [
+            Component::State,
+            Component::Exporter,
+            Component::Scheduler,
+            Component::Coordination,
+        ];
         let parts = parts
             .into_iter()
             .chain(orgs.iter().cloned().map(Component::GitHub));
         let health = Health::new(parts, started);
         health.role(Role::Leader, Some(term.0));
+        let clients = distinct(&connected);
+        let fleet = Fleet::new(
+            Arc::clone(&governor),
+            coordination,
+            clock,
+            fleet::member_name(),
+            views(&governor, &clients, clock),
+            health.clone(),
+        );
+        fleet
+            .join()
+            .await
+            .context("cannot meet the other processes in the coordination file")?;
         let snapshots = Snapshots::new(started);
         let publish = Publish {
             store: Arc::clone(&activity),
@@ -114,7 +139,7 @@ impl Node {
             started,
             health: health.clone(),
             governor: Arc::clone(&governor),
-            clients: distinct(&connected),
+            clients,
             orgs,
         };
         let scrape = |Connected { org, client }| {
@@ -136,6 +161,7 @@ impl Node {
             clock,
             store: activity,
             scrapes,
+            fleet,
             publish,
             health,
             snapshots,
@@ -168,6 +194,19 @@ impl Node {
         }
     }
 
+    /// Shares each credential with the other processes from now on: for whoever drives a node that does not run by itself.
+    pub fn take_part(&self) -> TakesPart {
+        let (fleet, leave) = (self.fleet.clone(), CancellationToken::new());
+        let token = leave.clone();
+        let task = tokio::spawn(async move {
+            keep_running("fleet", token.clone(), || fleet.clone().run(token.clone())).await;
+        });
+        TakesPart {
+            task,
+            leave: leave.drop_guard(),
+        }
+    }
+
     /// Measures and serves until `leave` is cancelled, then lets what is under way finish.
     ///
     /// # Errors
@@ -188,6 +227,7 @@ impl Node {
         let serve_until = CancellationToken::new();
         let server = tokio::spawn(http::serve(listener, router, serve_until.clone()));
 
+        let fleet = self.take_part();
         let publish = self.publish.clone();
         let token = leave.clone();
         tasks.spawn(async move {
@@ -233,12 +273,31 @@ impl Node {
                 DRAIN.as_secs()
             );
         }
+        // Last, so that what the requests under way have met is told, too.
+        fleet.leave().await;
         serve_until.cancel();
         server
             .await
             .context("the server failed")?
             .context("the server failed")?;
         misconfigured.map_or(Ok(()), |trouble| Err(trouble.into()))
+    }
+}
+
+/// A process that shares its credentials with others for as long as this is there.
+#[must_use = "dropped, it begins to leave"]
+pub struct TakesPart {
+    task: JoinHandle<()>,
+    leave: DropGuard,
+}
+
+impl TakesPart {
+    /// Keeps what was learnt, and takes leave of the others.
+    pub async fn leave(self) {
+        drop(self.leave);
+        if let Err(error) = self.task.await {
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 }
 
@@ -271,4 +330,22 @@ fn distinct(connected: &[Connected]) -> Vec<Client> {
         }
     }
     clients
+}
+
+/// What people are shown of each credential.
+fn views(governor: &Arc<Governor>, clients: &[Client], clock: Clock) -> fleet::Views {
+    let (governor, clients) = (Arc::clone(governor), clients.to_vec());
+    let lately = Mutex::new(Lately::default());
+    Arc::new(move || {
+        let mut views = quota_view::of(&governor, &clients);
+        lately
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .mark(&mut views, clock.now());
+        let json = |view: &QuotaView| serde_json::to_string(view).expect("a view is plain data");
+        views
+            .iter()
+            .map(|view| (view.credential.clone(), json(view)))
+            .collect()
+    })
 }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backends::sqlite::{Problem, Sqlite};
+use backends::sqlite::{Coordination, Problem, Sqlite};
 use github::{
     AnswerStore, ApiUrl, AppKey, Client, Clock, Governor, Installation, StoredAnswer, Transport,
 };
 use ledger::exclude::Exclude;
-use ledger::port::State;
 use ledger::port::state::KeptAnswer;
+use ledger::port::{self, State};
 use ledger::user_label::{HmacKey, UserLabels};
 use secrecy::SecretString;
 
@@ -27,19 +27,26 @@ pub(crate) struct Connected {
     pub(crate) client: Client,
 }
 
-/// The state file, and whether this process has made it.
-pub(crate) struct StateFile {
-    path: PathBuf,
-    is_new: bool,
-    /// Holds the lock, so that nobody else works on the file while this process may take it away again.
+/// The files that a node works on: its state, and where it meets others. With whether this process has made them.
+pub(crate) struct Files {
+    state: Made,
+    /// Holds the lock of the state, so that nobody else works on it while this process may take it away again.
     store: Sqlite,
+    board: Made,
+    coordination: Coordination,
 }
 
-impl StateFile {
-    /// Opens the state file to work on it.
-    pub(crate) fn open(config: &Config) -> Result<StateFile, Trouble> {
+/// A file, and whether it was not there before.
+struct Made {
+    path: PathBuf,
+    is_new: bool,
+}
+
+impl Files {
+    /// Opens both to work on them.
+    pub(crate) fn open(config: &Config) -> Result<Files, Trouble> {
         let path = &config.state.path;
-        let is_new = !path.exists();
+        let mut state = Made::if_missing(path);
         let store = Sqlite::open(path).map_err(|error| match error.problem() {
             Problem::Missing => Trouble::new(format!(
                 "cannot make the state {}: its directory does not exist",
@@ -47,25 +54,65 @@ impl StateFile {
             ))
             .remedy("make it, or name another file with --state")
             .because(error),
-            _ => unusable_state(error),
+            _ => unusable_file(error),
         })?;
-        Ok(StateFile {
-            path: path.canonicalize().unwrap_or_else(|_gone| path.clone()),
-            is_new,
-            store,
-        })
+        state.resolve();
+        let mut board = Made::if_missing(&config.coordination.path);
+        match Coordination::open(&config.coordination.path) {
+            Ok(coordination) => {
+                board.resolve();
+                Ok(Files {
+                    state,
+                    store,
+                    board,
+                    coordination,
+                })
+            }
+            Err(error) => {
+                state.unmake();
+                Err(unusable_file(error))
+            }
+        }
     }
 
-    /// The store in it.
+    /// The store in the state file.
     pub(crate) fn store(&self) -> Sqlite {
         self.store.clone()
     }
 
-    /// Takes the file away again if this process has made it and was configured wrong: there is nothing in it, and the
-    /// next start, with other settings, may want another one.
+    /// Where processes meet that share a credential.
+    pub(crate) fn coordination(&self) -> Arc<dyn port::Coordination> {
+        Arc::new(self.coordination.clone())
+    }
+
+    /// Takes the files away again that this process has made, if it was configured wrong: there is nothing in them, and the
+    /// next start, with other settings, may want others.
     pub(crate) fn leave_behind_if_right(self, failure: &anyhow::Error) {
         let trouble = failure.downcast_ref::<Trouble>();
-        if !self.is_new || trouble.is_none_or(|trouble| trouble.blame() != Blame::Usage) {
+        if trouble.is_some_and(|trouble| trouble.blame() == Blame::Usage) {
+            self.board.unmake();
+            self.state.unmake();
+        }
+    }
+}
+
+impl Made {
+    fn if_missing(path: &Path) -> Made {
+        Made {
+            path: path.to_owned(),
+            is_new: !path.exists(),
+        }
+    }
+
+    /// Whatever directory the process is in later.
+    fn resolve(&mut self) {
+        if let Ok(real) = self.path.canonicalize() {
+            self.path = real;
+        }
+    }
+
+    fn unmake(&self) {
+        if !self.is_new {
             return;
         }
         // The lock goes last: until then no other node begins here.
@@ -75,7 +122,7 @@ impl StateFile {
             if let Err(error) = std::fs::remove_file(&name)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
-                tracing::debug!(%error, ?name, "cannot take the new state file away");
+                tracing::debug!(%error, ?name, "cannot take a new file away");
             }
         }
     }
@@ -87,12 +134,12 @@ pub(crate) fn look_at_state(path: &Path) -> Result<Sqlite, Trouble> {
         Problem::Missing => Trouble::new(format!("there is no state {}", path.display()))
             .remedy("start a node or a scrape first, or name the file with --state")
             .because(error),
-        _ => unusable_state(error),
+        _ => unusable_file(error),
     })
 }
 
-/// Says what is wrong with a state file.
-pub(crate) fn unusable_state(error: backends::sqlite::OpenError) -> Trouble {
+/// Says what is wrong with a file of ours.
+pub(crate) fn unusable_file(error: backends::sqlite::OpenError) -> Trouble {
     Trouble::new(error.to_string())
         .remedy(error.remedy())
         .because(error)

@@ -72,8 +72,15 @@ impl Coordination {
     ///
     /// An [`OpenError`] that says what is wrong with the file, and what to do about it.
     pub fn open(path: impl AsRef<Path>) -> std::result::Result<Coordination, OpenError> {
-        let place = Place::of(path.as_ref())?;
-        let writer = place.open()?;
+        let path = path.as_ref();
+        let place = Place::of(path)?;
+        let mut writer = place.open()?;
+        // Who holds it locked shows with the first change, and here there is somebody to tell.
+        writer
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(rusqlite::Transaction::commit)
+            .map_err(|error| OpenError::sql(path, error).of_coordination())?;
         let reader = place.look()?;
         Ok(Coordination::on_disk(OnDisk {
             place,

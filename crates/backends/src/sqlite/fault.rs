@@ -24,7 +24,7 @@ pub(super) enum Fault {
     ReadOnly,
     #[error("the file is not there any more, or another is in its place")]
     Gone,
-    #[error(transparent)]
+    #[error("the file cannot be used")]
     Unusable(#[from] OpenError),
     #[error("the store is closing")]
     Closed,

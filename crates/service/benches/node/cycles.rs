@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backends::sqlite::Sqlite;
+use backends::sqlite::{Coordination, Sqlite};
 use github::{Clock, transport};
 use github_sim::limit::Resource;
 use github_sim::{Sim, SimClock, SimConfig};
@@ -71,6 +71,7 @@ async fn measure() -> Hour {
     let outside = Outside {
         clock: Clock::virtual_from(noon),
         store: Sqlite::in_memory().expect("memory is there"),
+        coordination: Arc::new(Coordination::in_memory().expect("memory is there")),
         transport: transport::adapt(sim.service()),
     };
     let node = Node::build(config, plan, outside)

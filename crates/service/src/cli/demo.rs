@@ -1,9 +1,10 @@
 //! `tidegate demo`: a simulated GitHub and a node against it; nothing stays behind.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use backends::sqlite::Sqlite;
+use backends::sqlite::{Coordination, Sqlite};
 use github::Clock;
 use github_sim::{SimClock, serve};
 
@@ -60,7 +61,8 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let plan = Plan::of(&config)?;
     let outside = Outside {
         clock: Clock::real(),
-        store: Sqlite::in_memory().map_err(wire::unusable_state)?,
+        store: Sqlite::in_memory().map_err(wire::unusable_file)?,
+        coordination: Arc::new(Coordination::in_memory().map_err(wire::unusable_file)?),
         transport: wire::transport(&plan.api_url)?,
     };
     let node = Node::build(config, plan, outside).await?;

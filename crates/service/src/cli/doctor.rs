@@ -46,6 +46,7 @@ async fn examine(invocation: &Invocation) -> Vec<Finding> {
     };
     let mut findings = vec![local::configuration(&loaded)];
     findings.push(local::state(&loaded.config).await);
+    findings.push(local::coordination(&loaded.config).await);
     findings.push(local::port(&loaded.config).await);
     findings.extend(remote::examine(&loaded.config).await);
     findings

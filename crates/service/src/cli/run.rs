@@ -6,7 +6,7 @@ use github::Clock;
 use super::{Invocation, Outcome};
 use crate::config::Purpose;
 use crate::node::{Node, Outside};
-use crate::wire::{self, Plan, StateFile};
+use crate::wire::{self, Files, Plan};
 use crate::{http, signal, telemetry};
 
 /// Run a node: measure the organisations and serve /metrics and health until Ctrl-C
@@ -27,16 +27,17 @@ pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow
         .context("cannot tell the address of the listener")?;
     let transport = wire::transport(&plan.api_url)?;
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
-    let state = StateFile::open(&config)?;
+    let files = Files::open(&config)?;
     let outside = Outside {
         clock: Clock::real(),
-        store: state.store(),
+        store: files.store(),
+        coordination: files.coordination(),
         transport,
     };
     let node = Node::build(config, plan, outside).await?;
     invocation.listening_on(&[address])?;
     if let Err(failure) = node.run(listener, leave).await {
-        state.leave_behind_if_right(&failure);
+        files.leave_behind_if_right(&failure);
         return Err(failure);
     }
     Ok(Outcome::Done)

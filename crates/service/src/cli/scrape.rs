@@ -14,7 +14,7 @@ use super::{Invocation, Outcome};
 use crate::config::{Flag, LogLevel, Purpose};
 use crate::node::{Node, Outside};
 use crate::task::scrape::{Cycle, Progress, Scrape};
-use crate::wire::{self, Plan, StateFile};
+use crate::wire::{self, Files, Plan};
 use crate::{explain, signal, telemetry};
 
 /// Measure one organisation once, with progress and a summary; fails when something could not be read
@@ -43,10 +43,11 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let plan = Plan::of(&config)?;
     let transport = wire::transport(&plan.api_url)?;
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
-    let state = StateFile::open(&config)?;
+    let files = Files::open(&config)?;
     let outside = Outside {
         clock: Clock::real(),
-        store: state.store(),
+        store: files.store(),
+        coordination: files.coordination(),
         transport,
     };
     let api_url = config.github.api_url.clone();
@@ -57,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
             .expect("one organisation was asked for"),
     );
 
+    let fleet = node.take_part();
     let (progress, seen) = watch::channel(Progress::default());
     let bar = tokio::spawn(show(
         seen,
@@ -65,8 +67,12 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     ));
     let cycle = tokio::select! {
         () = leave.cancelled() => None,
-        cycle = Scrape::cycle(&scrape, &progress) => Some(cycle.context("the scrape could not be recorded")?),
+        cycle = Scrape::cycle(&scrape, &progress) => Some(cycle),
     };
+    fleet.leave().await;
+    let cycle = cycle
+        .transpose()
+        .context("the scrape could not be recorded")?;
     drop(progress);
     bar.await.context("the progress bar panicked")?;
     let Some(cycle) = cycle else {
@@ -77,7 +83,7 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     };
     let ended = summary(&invocation, &scrape, cycle, &api_url);
     if let Err(failure) = &ended {
-        state.leave_behind_if_right(failure);
+        files.leave_behind_if_right(failure);
     }
     ended
 }

@@ -193,7 +193,18 @@ pub static KEYS: &[Key<Config>] = &[
         flag: Some("--state"),
         about: "The SQLite file that keeps everything. It is made when it is not there.",
         example: "\"/var/lib/tidegate/state.db\"",
-        slot: |config| Slot::Path(&mut config.state.path, state_path),
+        slot: |config| Slot::Path(&mut config.state.path, database),
+    },
+    Key {
+        name: "coordination.path",
+        default: None,
+        flag: None,
+        about: "The SQLite file in which the processes of this machine that share a credential tell each other what they spend and \
+                what GitHub has refused. It is made when it is not there. When it is not set it is the file of `state.path` with \
+                `.coordination` behind its name. Processes with different states share a credential's quota by naming the same \
+                file here.",
+        example: "\"/var/lib/tidegate/coordination.db\"",
+        slot: |config| Slot::Path(&mut config.coordination.path, database),
     },
     Key {
         name: "log.level",
@@ -333,14 +344,12 @@ fn host(text: &str) -> Result<String, String> {
     ))
 }
 
-fn state_path(text: &str) -> Result<String, String> {
+fn database(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("an empty path names no file".to_owned());
     }
     if text.contains("://") {
-        return Err(
-            "the address of a server: state is kept in an SQLite file, so give a path".to_owned(),
-        );
+        return Err("the address of a server: give the path of an SQLite file".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -92,6 +92,7 @@ pub fn load(request: &Request, environment: &Environment) -> Result<Loaded, Conf
     variables(environment, &mut config, &mut book);
     flags(&request.flags, &mut config, &mut book);
     credentials(&mut config, purpose, &mut book);
+    meeting_place(&mut config);
     whole(&config, purpose, &mut book);
     if book.complaints.is_empty() {
         Ok(Loaded {
@@ -374,6 +375,15 @@ fn assemble(
     }
 }
 
+/// Processes of one state meet beside it, unless they were told where.
+fn meeting_place(config: &mut Config) {
+    if config.coordination.path.as_os_str().is_empty() {
+        let mut beside = config.state.path.clone().into_os_string();
+        beside.push(".coordination");
+        config.coordination.path = beside.into();
+    }
+}
+
 /// What can only be asked of the whole.
 fn whole(config: &Config, purpose: Purpose, book: &mut Book) {
     let labels = &config.labels;
@@ -399,6 +409,11 @@ fn whole(config: &Config, purpose: Purpose, book: &mut Book) {
             let message = "is not a token: a token is one line without spaces";
             book.complain(&book.origin("api.token_file"), "api.token_file", message);
         }
+    }
+    if config.coordination.path == config.state.path {
+        let message = "is the file of state.path: name another";
+        let key = "coordination.path";
+        book.complain(&book.origin(key), key, message);
     }
     if purpose == Purpose::Read {
         return;

@@ -332,6 +332,32 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
 }
 
 #[test]
+fn processes_meet_beside_their_state_unless_they_are_told_where_and_never_in_it() {
+    let folder = Folder::with("[state]\npath = \"deep/state.db\"\n");
+    let meets = |variables: &[(&str, &str)]| {
+        let loaded = folder.load(variables, &[], Purpose::Read).unwrap();
+        loaded.config.coordination.path
+    };
+    assert_eq!(
+        meets(&[]),
+        folder.0.path().join("deep/state.db.coordination")
+    );
+    let other = [("TIDEGATE_STATE_PATH", "other.db")];
+    assert_eq!(meets(&other), Path::new("other.db.coordination"));
+    let told = [("TIDEGATE_COORDINATION_PATH", "/run/board")];
+    assert_eq!(meets(&told), Path::new("/run/board"));
+    let same = [
+        ("TIDEGATE_STATE_PATH", "one.db"),
+        ("TIDEGATE_COORDINATION_PATH", "one.db"),
+    ];
+    let refused = folder.load(&same, &[], Purpose::Read).unwrap_err();
+    assert_eq!(
+        refused.0[0].to_string(),
+        "TIDEGATE_COORDINATION_PATH: coordination.path: is the file of state.path: name another"
+    );
+}
+
+#[test]
 fn an_empty_variable_counts_as_not_set() {
     let folder = Folder::with("");
     let loaded = folder

@@ -220,6 +220,10 @@ impl Publish {
                     up: store_up && !failed(&Component::State),
                 },
                 Dependency {
+                    name: "coordination",
+                    up: !failed(&Component::Coordination),
+                },
+                Dependency {
                     name: "github",
                     up: github_up,
                 },

@@ -78,6 +78,7 @@ fn with_a_good_token_or_app_everything_is_in_place() {
     let expected = [
         "configuration: ok",
         "state: ok",
+        "coordination: ok",
         "port: ok",
         "api: ok",
         "clock: ok",
@@ -214,7 +215,13 @@ fn an_api_that_does_not_answer_ends_the_checks_that_need_it() {
     );
     assert_eq!(
         asked.1,
-        ["configuration: ok", "state: ok", "port: ok", "api: failed"]
+        [
+            "configuration: ok",
+            "state: ok",
+            "coordination: ok",
+            "port: ok",
+            "api: failed"
+        ]
     );
     check_failed(asked, "api: failed", &["github.api_url"]);
 }

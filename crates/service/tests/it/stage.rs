@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::http;
-use backends::sqlite::Sqlite;
+use backends::sqlite::{Coordination, Sqlite};
 use github::{Clock, transport};
 use github_sim::observer::Summary;
 use github_sim::{Sim, SimClock, SimConfig, World};
 use jiff::{SignedDuration, Timestamp};
+use ledger::port;
 use ledger::port::activity::{Activity, CycleResult, LAG};
 use service::config::{self, Config, Environment, Flag, Purpose};
 use service::http::{Guard, router};
@@ -114,6 +115,7 @@ pub(crate) struct Stage {
     told: Told,
     config: Config,
     state: Sqlite,
+    board: Arc<dyn port::Coordination>,
     memory: Memory,
     folder: tempfile::TempDir,
 }
@@ -137,10 +139,19 @@ impl Stage {
     }
 
     pub(crate) async fn new(sim: Sim, told: Told) -> Stage {
+        Stage::with_board(sim, told, Arc::new(Coordination::in_memory().unwrap())).await
+    }
+
+    /// A node that meets others on this board.
+    pub(crate) async fn with_board(
+        sim: Sim,
+        told: Told,
+        board: Arc<dyn port::Coordination>,
+    ) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let config = told.config(&sim, folder.path());
         let state = Sqlite::in_memory().unwrap();
-        let node = build(&sim, &config, &state).await;
+        let node = build(&sim, &config, &state, &board).await;
         let memory = Memory::default();
         Stage {
             sim,
@@ -148,6 +159,7 @@ impl Stage {
             told,
             config,
             state,
+            board,
             memory,
             folder,
         }
@@ -161,7 +173,7 @@ impl Stage {
 
     /// Another node takes over this one's state, as after a crash.
     pub(crate) async fn restart(&mut self) {
-        self.node = build(&self.sim, &self.config, &self.state).await;
+        self.node = build(&self.sim, &self.config, &self.state, &self.board).await;
     }
 
     /// The same with another configuration.
@@ -382,10 +394,16 @@ impl Running {
     }
 }
 
-async fn build(sim: &Sim, config: &Config, state: &Sqlite) -> Node {
+async fn build(
+    sim: &Sim,
+    config: &Config,
+    state: &Sqlite,
+    board: &Arc<dyn port::Coordination>,
+) -> Node {
     let outside = Outside {
         clock: Clock::virtual_from(sim.clock().now()),
         store: state.clone(),
+        coordination: Arc::clone(board),
         transport: transport::adapt(sim.service()),
     };
     let plan = Plan::of(config).unwrap();

@@ -111,6 +111,22 @@ fn what_may_not_be_written_is_refused() {
     assert_eq!(names(&directory), [""; 0]);
 }
 
+#[test]
+fn a_file_that_another_program_holds_locked_is_refused() {
+    let directory = directory();
+    let path = directory.path().join("board");
+    drop(Coordination::open(&path).unwrap());
+    for sql in [
+        "BEGIN IMMEDIATE",
+        "PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE",
+    ] {
+        let shell = Connection::open(&path).unwrap();
+        shell.execute_batch(sql).unwrap();
+        assert_eq!(refused(&path), Problem::Locked, "{sql}");
+    }
+    Coordination::open(&path).expect("the shell has gone");
+}
+
 #[tokio::test]
 async fn who_only_looks_sees_what_is_told_and_can_write_nothing() {
     let directory = directory();

@@ -7,7 +7,7 @@ use crate::Trouble;
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Finding {
-    /// What was looked at: `configuration`, `state`, `port`, `api`, `clock`, `credential`, `organisation`, `quota`.
+    /// What was looked at: `configuration`, `state`, `coordination`, `port`, `api`, `clock`, `credential`, `organisation`, `quota`.
     check: &'static str,
     /// The organisation, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]

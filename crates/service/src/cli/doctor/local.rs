@@ -1,4 +1,4 @@
-//! What can be checked without asking GitHub: the configuration, the state file, the port.
+//! What can be checked without asking GitHub: the configuration, the files, the port.
 
 use std::{
     net::SocketAddr,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use backends::sqlite::{OpenError, Problem, Sqlite};
+use backends::sqlite::{Coordination, OpenError, Problem, Sqlite};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -47,56 +47,81 @@ pub(super) fn configuration(loaded: &Loaded) -> Finding {
 
 /// Whether a node can work on the state file.
 pub(super) async fn state(config: &Config) -> Finding {
-    let path = config.state.path.clone();
+    looked("state", config.state.path.clone(), look_at_state).await
+}
+
+/// Whether a node can meet others in the coordination file.
+pub(super) async fn coordination(config: &Config) -> Finding {
+    let path = config.coordination.path.clone();
+    looked("coordination", path, look_at_coordination).await
+}
+
+async fn looked(check: &'static str, path: PathBuf, look: fn(&Path) -> Finding) -> Finding {
     let looked = tokio::task::spawn_blocking(move || look(&path)).await;
     looked.unwrap_or_else(|_panicked| {
         Finding::bad(
-            "state",
-            "the state file could not be looked at",
+            check,
+            format!("the {check} file could not be looked at"),
             "try again with -v",
         )
     })
 }
 
-fn look(path: &Path) -> Finding {
-    let shown = path.display();
+fn look_at_state(path: &Path) -> Finding {
     if !path.exists() {
-        return match writable_folder(path) {
-            Ok(()) => Finding::good("state", format!("{shown} will be made")),
-            Err(folder) => Finding::bad(
-                "state",
-                format!(
-                    "{shown} cannot be made: no file can be made in {}",
-                    folder.display()
-                ),
-                "make that folder writable, or name another file with --state",
-            ),
-        };
+        return missing("state", path, "--state");
     }
-    match Sqlite::read_only(path) {
-        Ok(store) => drop(store),
-        Err(error) if matches!(error.problem(), Problem::OlderSchema { .. }) => {
-            return Finding::good(
-                "state",
-                format!("{shown} is of an older version: a node brings it up to date"),
-            );
-        }
-        Err(error) => return unusable(error),
-    }
-    match Sqlite::open(path) {
-        Ok(store) => {
-            drop(store);
-            Finding::good("state", format!("{shown} can be read and written"))
-        }
+    let shown = path.display();
+    let looked = Sqlite::read_only(path).map(drop);
+    let opened = looked.and_then(|()| Sqlite::open(path).map(drop));
+    match opened {
+        Ok(()) => Finding::good("state", format!("{shown} can be read and written")),
         Err(error) if matches!(error.problem(), Problem::Held { .. }) => {
             Finding::good("state", format!("{shown}: {}", error.problem()))
         }
-        Err(error) => unusable(error),
+        Err(error) => older_or_unusable("state", path, error),
     }
 }
 
-fn unusable(error: OpenError) -> Finding {
-    Finding::trouble("state", &wire::unusable_state(error))
+fn look_at_coordination(path: &Path) -> Finding {
+    if !path.exists() {
+        return missing("coordination", path, "coordination.path");
+    }
+    let looked = Coordination::read_only(path).map(drop);
+    match looked.and_then(|()| Coordination::open(path).map(drop)) {
+        Ok(()) => Finding::good(
+            "coordination",
+            format!("{} can be read and written", path.display()),
+        ),
+        Err(error) => older_or_unusable("coordination", path, error),
+    }
+}
+
+/// A node would make it.
+fn missing(check: &'static str, path: &Path, setting: &str) -> Finding {
+    let shown = path.display();
+    match writable_folder(path) {
+        Ok(()) => Finding::good(check, format!("{shown} will be made")),
+        Err(folder) => Finding::bad(
+            check,
+            format!(
+                "{shown} cannot be made: no file can be made in {}",
+                folder.display()
+            ),
+            format!("make that folder writable, or name another file with {setting}"),
+        ),
+    }
+}
+
+fn older_or_unusable(check: &'static str, path: &Path, error: OpenError) -> Finding {
+    if matches!(error.problem(), Problem::OlderSchema { .. }) {
+        let shown = path.display();
+        return Finding::good(
+            check,
+            format!("{shown} is of an older version: a node brings it up to date"),
+        );
+    }
+    Finding::trouble(check, &wire::unusable_file(error))
 }
 
 /// Whether a file can be made beside `path`; the folder if not.
