@@ -63,6 +63,8 @@ pub enum Standing {
     Unknown {
         /// Cost of requests that will tell.
         in_flight: u64,
+        /// Promised to items whose requests will.
+        held: u64,
     },
     /// Answers come without limits, as from a GitHub Enterprise Server that has none.
     Unlimited,
@@ -220,10 +222,7 @@ impl Bucket {
             return if self.answered {
                 Standing::Unlimited
             } else {
-                // What is promised to items will be in flight before anything is known.
-                Standing::Unknown {
-                    in_flight: in_flight + held,
-                }
+                Standing::Unknown { in_flight, held }
             };
         };
         let (limit, full_at) = (window.limit, window.full_at());

@@ -478,12 +478,14 @@ impl CredentialQuota {
     }
 
     fn standing(&self, metered: Option<&Metered>, now: Timestamp) -> Standing {
-        metered.map_or(Standing::Unknown { in_flight: 0 }, |metered| {
+        let unknown = Standing::Unknown { in_flight: 0, held: 0 };
+        metered.map_or(unknown, |metered| {
             metered.standing(&self.skew, now)
         })
     }
 
-    fn is_prepaid(&self, ask: &Ask) -> bool {
+    /// Whether an item has paid for a request.
+    pub(crate) fn is_prepaid(&self, ask: &Ask) -> bool {
         ask.cost > 0
             && ask
                 .item

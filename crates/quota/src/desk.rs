@@ -278,6 +278,10 @@ impl Desk {
             slot,
             number: waiter.number,
         };
+        if line.kind.is_paid && !self.quota.is_prepaid(ask) {
+            // Others of its item have used up what was paid since it came.
+            return self.stand_elsewhere(number, slot);
+        }
         let kept = line.plan.filter(|plan| {
             let is_due = plan.wait.until.is_some_and(|until| until <= now);
             // Whom it holds up depends on how much room there is.
@@ -345,9 +349,10 @@ impl Desk {
     }
 
     fn line(&mut self, lane: Lane, ask: &Ask) -> u32 {
+        let is_paid = self.quota.is_prepaid(ask);
         let known = self.lanes[lane as usize]
             .iter()
-            .find(|line| self.lines[**line as usize].is_for(ask));
+            .find(|line| self.lines[**line as usize].is_for(ask, is_paid));
         if let Some(line) = known {
             return *line;
         }
@@ -355,13 +360,29 @@ impl Desk {
         self.lines.push(Line {
             lane,
             resource: ask.resource.clone(),
-            kind: Kind::of(ask),
+            kind: Kind::of(ask, is_paid),
             plan: None,
             served: self.served,
             is_open: false,
         });
         self.lanes[lane as usize].push(number);
         number
+    }
+
+    /// Moves the head of a line to the one where it belongs now, and has it asked there.
+    fn stand_elsewhere(&mut self, from: u32, slot: u32) {
+        let waiter = &mut self.waiters[slot as usize];
+        let State::Waits(ask) = std::mem::replace(&mut waiter.state, State::Gone) else {
+            unreachable!("who is in a queue waits")
+        };
+        let (number, lane) = (waiter.number, self.lines[from as usize].lane);
+        self.queues.remove(slot);
+        self.lines[from as usize].plan = None;
+        let to = self.line(lane, &ask);
+        self.queues.push(to, slot, number, &ask);
+        self.lines[to as usize].is_open = true;
+        let waiter = &mut self.waiters[slot as usize];
+        (waiter.line, waiter.state) = (to, State::Waits(ask));
     }
 
     fn waiter(&self, ticket: Ticket) -> Option<&Waiter> {

@@ -143,7 +143,7 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
     if known.is_prepaid || lane == Lane::Live {
         let wanted = payable(ask.cost, level.limit);
         let is_enough = level.remaining() >= wanted;
-        return (!is_enough && !is_doubtful(&level, level.remaining(), wanted))
+        return (!is_enough && !is_doubtful(ask, &level, level.remaining(), wanted))
             .then(|| WaitReason::Blocked.until(level.full_at));
     }
     let pacer = &known.pacer;
@@ -169,10 +169,11 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
         // A new window that no answer has shown yet, and the lanes before may need all of it. They will show it; where they
         // do not, one request finds out.
         let patient_until = after(since, PATIENCE);
-        return (patient_until > now || level.in_flight + level.held > 0)
+        let is_under_way = under_way(ask, level.in_flight, level.held) > 0;
+        return (patient_until > now || is_under_way)
             .then(|| WaitReason::Reserve.until((patient_until > now).then_some(patient_until)));
     }
-    if is_doubtful(&level, level.free(), needed) {
+    if is_doubtful(ask, &level, level.free(), needed) {
         return None;
     }
     let reason = if floor > 0 || lane.keeps_reserve() {
@@ -184,9 +185,20 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
 }
 
 /// Whether there is no reset to wait for, or only lost answers may have taken too much: one request at a time finds out.
-fn is_doubtful(level: &Level, available: u64, needed: u64) -> bool {
-    let is_doubtful = level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
-    is_doubtful && level.in_flight + level.held == 0
+fn is_doubtful(ask: &Ask, level: &Level, available: u64, needed: u64) -> bool {
+    let is_doubtful =
+        level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
+    is_doubtful && under_way(ask, level.in_flight, level.held) == 0
+}
+
+/// What will tell of a bucket: an answer to come and, for an item that wants to begin, the requests of those that have. A
+/// request does not wait for those, which may wait behind it.
+fn under_way(ask: &Ask, in_flight: u64, held: u64) -> u64 {
+    if ask.is_item() {
+        in_flight.saturating_add(held)
+    } else {
+        in_flight
+    }
 }
 
 /// What an item is promised before it begins: what it may cost, as far as a window has it. An item that is dearer asks for the
@@ -219,7 +231,9 @@ fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<
         _ if ask.cost == 0 || known.is_prepaid => return None,
         Standing::Unlimited => return None,
         // Before the first answer, one request finds out what there is; all but urgent work waits for it.
-        Standing::Unknown { in_flight } if in_flight > 0 && lane.keeps_reserve() => {
+        Standing::Unknown { in_flight, held }
+            if under_way(ask, in_flight, held) > 0 && lane.keeps_reserve() =>
+        {
             return Some(WaitReason::Pacing.until(None));
         }
         Standing::Unknown { .. } => return None,
@@ -229,7 +243,7 @@ fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<
         return None;
     }
     // A new window that no answer has shown yet: the first request of it finds out where it ends.
-    if level.full_at.is_none() && level.in_flight + level.held > 0 {
+    if level.full_at.is_none() && under_way(ask, level.in_flight, level.held) > 0 {
         return Some(WaitReason::Pacing.until(None));
     }
     let floor = known.pacer.floor(lane, level.limit, level.horizon(now));

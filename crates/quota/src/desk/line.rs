@@ -24,8 +24,8 @@ pub(super) struct Kind {
     is_free: bool,
     is_content: bool,
     is_item: bool,
-    /// An item has paid already.
-    is_paid: bool,
+    /// An item has paid already. What its item has not paid stands elsewhere: it may wait for long.
+    pub(super) is_paid: bool,
 }
 
 /// What the head of a line waits for.
@@ -48,18 +48,18 @@ pub(super) enum Stall {
 }
 
 impl Line {
-    pub(super) fn is_for(&self, ask: &Ask) -> bool {
-        self.kind == Kind::of(ask) && self.resource == ask.resource
+    pub(super) fn is_for(&self, ask: &Ask, is_paid: bool) -> bool {
+        self.kind == Kind::of(ask, is_paid) && self.resource == ask.resource
     }
 }
 
 impl Kind {
-    pub(super) fn of(ask: &Ask) -> Kind {
+    pub(super) fn of(ask: &Ask, is_paid: bool) -> Kind {
         Kind {
             is_free: ask.cost == 0,
             is_content: ask.is_content(),
             is_item: ask.is_item(),
-            is_paid: ask.item.is_some(),
+            is_paid,
         }
     }
 }
