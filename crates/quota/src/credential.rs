@@ -84,9 +84,16 @@ pub struct Reservation {
     epoch: Epoch,
     /// The part that an item has paid.
     prepaid: u64,
+    /// When it came.
+    arrived: Timestamp,
 }
 
 impl Reservation {
+    /// The same, for a request that came at `arrived` and has waited.
+    pub(crate) fn since(self, arrived: Timestamp) -> Reservation {
+        Reservation { arrived, ..self }
+    }
+
     /// The lane that the request goes in.
     pub fn lane(&self) -> Lane {
         self.lane
@@ -156,6 +163,7 @@ impl CredentialQuota {
             ask,
             epoch: self.block.epoch(),
             prepaid,
+            arrived: now,
         }
     }
 
@@ -180,6 +188,7 @@ impl CredentialQuota {
             ask,
             epoch,
             prepaid,
+            arrived,
         } = reservation;
         self.ledger.ended(lane, &ask, Some(seen.took), now);
         let cost = match &seen.refusal {
@@ -188,7 +197,7 @@ impl CredentialQuota {
         };
         let metered = self.resources.of(&ask.resource);
         metered.bucket.release(ask.cost);
-        metered.spent(lane, cost, now);
+        metered.spent(lane, cost, arrived, now);
         self.give_back(&ask, prepaid.saturating_sub(cost));
         self.take(&ask, seen, now);
         if let Some(refusal) = &seen.refusal {

@@ -24,9 +24,6 @@ use crate::lane::Lane;
 pub(crate) use curve::Curve;
 pub use curve::Hour;
 
-/// Hours after which a curve is believed without the caution of a cold start.
-const ENOUGH: usize = 3;
-
 /// What the lanes before each later lane have spent of one bucket: live work with strangers, then interactive work on top,
 /// then scheduled work.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +77,7 @@ impl Demand {
 
     /// Whether enough is known to do without the caution of a cold start.
     pub(crate) fn is_learnt(&self) -> bool {
-        self.curves[0].hours_closed() >= ENOUGH
+        self.curves[0].is_learnt()
     }
 
     pub(crate) fn hours(&self) -> [Vec<Hour>; 3] {

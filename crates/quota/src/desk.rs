@@ -334,7 +334,7 @@ impl Desk {
         }
         let state = &mut self.waiters[ticket.slot as usize].state;
         if let State::Waits(ask) = std::mem::replace(state, State::Gone) {
-            *state = State::Goes(self.quota.reserve(line.lane, ask, now));
+            *state = State::Goes(self.quota.reserve(line.lane, ask, now).since(arrived));
         }
         self.news.push_back(ticket);
     }

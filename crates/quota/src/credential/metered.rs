@@ -53,14 +53,15 @@ pub(super) struct Window {
 const SAME: u64 = 10;
 
 impl Metered {
-    /// A request of `lane` has cost so much.
-    pub(super) fn spent(&mut self, lane: Lane, cost: u64, now: Timestamp) {
+    /// A request of `lane` that came at `arrived` has cost so much. It was needed when it came: work that had to wait does not
+    /// look like a burst when it goes.
+    pub(super) fn spent(&mut self, lane: Lane, cost: u64, arrived: Timestamp, now: Timestamp) {
         self.window.settled = self.window.settled.saturating_add(cost);
         if let Some(class) = self.demanded.get_mut(lane as usize) {
             *class = class.saturating_add(cost);
         }
         if cost > 0 {
-            self.demand.spent(lane, cost, now);
+            self.demand.spent_since(lane, cost, arrived, now);
         }
     }
 

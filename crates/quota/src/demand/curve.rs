@@ -14,6 +14,8 @@ const LENGTHS: [u16; 34] = [
 const COUNT: usize = LENGTHS.len();
 /// Seconds that are held: the longest length and the second that it straddles.
 const HELD: usize = 3601;
+/// Hours after which a curve is believed.
+const ENOUGH: usize = 3;
 /// Hours after which a maximum is forgotten.
 const KEPT: usize = 72;
 const HOUR: i64 = 3600;
@@ -130,23 +132,27 @@ impl Curve {
         let from = if is_behind { head } else { from.as_second() };
         let oldest = from.clamp(head - (HELD as i64 - 1), head);
         let count = u32::try_from(head - oldest + 1).unwrap_or(1);
-        // What does not divide goes to the latest seconds.
+        // What does not divide is spread as evenly as it goes.
         let (each, rest) = (amount / count, amount % count);
-        for index in oldest..=head {
-            let back = head - index;
-            let part = each + u32::from(back < i64::from(rest));
-            if part == 0 {
-                continue;
-            }
-            let slot = &mut self.seconds[place(index)];
-            *slot = slot.saturating_add(part);
-            for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
-                if back <= i64::from(length) {
-                    *sum = sum.saturating_add(part);
-                }
+        if each > 0 {
+            for second in oldest..=head {
+                self.put(each, second, head);
             }
         }
+        for part in 0..i64::from(rest) {
+            self.put(1, oldest + part * i64::from(count) / i64::from(rest), head);
+        }
         self.note();
+    }
+
+    fn put(&mut self, amount: u32, second: i64, head: i64) {
+        let slot = &mut self.seconds[place(second)];
+        *slot = slot.saturating_add(amount);
+        for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
+            if head - second <= i64::from(length) {
+                *sum = sum.saturating_add(amount);
+            }
+        }
     }
 
     /// Time has passed.
@@ -211,8 +217,13 @@ impl Curve {
         is_recent && latest > unusual(self.summary.calm, length as f64)
     }
 
+    /// Whether enough is known to do without the caution of a cold start.
+    pub(crate) fn is_learnt(&self) -> bool {
+        self.hours_closed() >= ENOUGH
+    }
+
     /// Hours that this process, or one before it, has seen to their end.
-    pub(crate) fn hours_closed(&self) -> usize {
+    fn hours_closed(&self) -> usize {
         self.hours.len().saturating_sub(1)
     }
 
@@ -259,8 +270,13 @@ impl Curve {
         }
         // Within less than the shortest length there is no more than its part of a burst.
         let part = ((seconds + 1.0) / f64::from(LENGTHS[0])).min(1.0);
-        let expected = summary.bursts * seconds / HOUR as f64;
-        by_chance(summary.calm, seconds) + burst * part * as_many_as(expected).max(2.0)
+        // In the first hours it is not known how often they come.
+        let likely = if self.is_learnt() {
+            as_many_as(summary.bursts * seconds / HOUR as f64)
+        } else {
+            0.0
+        };
+        by_chance(summary.calm, seconds) + burst * part * likely.max(2.0)
     }
 
     /// Looks at the maxima anew.
