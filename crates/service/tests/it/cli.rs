@@ -57,6 +57,7 @@ fn help_and_version_are_answers_and_every_command_has_help() {
         "run",
         "scrape",
         "sim",
+        "simulate",
         "status",
         "quota",
         "plan",

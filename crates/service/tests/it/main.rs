@@ -19,6 +19,7 @@ mod quota;
 mod rotation;
 mod secrets;
 mod signals;
+mod simulate;
 mod simulator;
 mod stage;
 mod truth;
