@@ -4,18 +4,20 @@
 //! Decides nothing about pace, and never says more of a credential than its name. A process publishes its views for the
 //! others and for `tidegate quota`; what several of them say together is put together there.
 
+mod gather;
+mod lately;
 mod together;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use github::gate::CredentialReport;
 use github::stats::Stats;
-use github::{Client, Gate, Governor};
-use jiff::{SignedDuration, Timestamp};
-use quota::{CredentialQuota, Lane, Resource};
+use jiff::Timestamp;
+use quota::Lane;
 use serde::{Deserialize, Serialize};
 
+pub use gather::of;
+pub use lately::Lately;
 pub use together::together;
 
 /// So many spenders are told one by one; what the others have spent is summed up by lane.
@@ -23,12 +25,6 @@ const MOST_SPENDERS: usize = 60;
 
 /// What stands in the place of an endpoint where several are summed up.
 pub const OTHER: &str = "other";
-
-/// How far back "lately" goes.
-const LATELY: SignedDuration = SignedDuration::from_mins(5);
-
-/// So far apart are the counts that "lately" is reckoned from.
-const APART: SignedDuration = SignedDuration::from_secs(5);
 
 /// One credential as one process sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -248,135 +244,6 @@ impl QuotaView {
     }
 }
 
-/// The view of every credential that `governor` knows, with what `clients` have spent of it.
-pub fn of(governor: &Governor, clients: &[Client]) -> Vec<QuotaView> {
-    let view = |(_, gate): (String, Gate)| {
-        let report = gate.report();
-        let mut view = gate.with_quota(|quota, now| {
-            let mut view = standing(report, quota.github_time(now));
-            for found in &mut view.resources {
-                outlook(found, quota, now);
-            }
-            view
-        });
-        for client in clients {
-            if client.credential() == view.credential {
-                spending(&mut view, &client.stats());
-            }
-        }
-        view.spent = largest(std::mem::take(&mut view.spent));
-        view
-    };
-    governor.gates().map(view).collect()
-}
-
-/// What the lanes leave of a bucket, and what becomes of it.
-fn outlook(found: &mut ResourceView, quota: &CredentialQuota, now: Timestamp) {
-    let resource = Resource::new(found.resource.clone());
-    let leaves = |lane: Lane| {
-        Some(FloorView {
-            lane: lane.as_str().to_owned(),
-            leaves: quota.floor(lane, &resource, now)?,
-        })
-    };
-    found.floors = Lane::ALL.into_iter().filter_map(leaves).collect();
-    found.forecast = quota.forecast(&resource, now).map(|forecast| ForecastView {
-        used_at_reset: forecast.used_at_reset,
-        runs_out: forecast.runs_out.map(|at| quota.github_time(at)),
-    });
-}
-
-fn standing(report: CredentialReport, at: Timestamp) -> QuotaView {
-    let CredentialReport {
-        credential,
-        quota,
-        waits,
-        waiting,
-    } = report;
-    let closed = quota.closed_until.map(|until| ClosedView {
-        until,
-        why: why(&quota, until),
-    });
-    let resources = quota.resources.into_iter().map(|found| ResourceView {
-        resource: found.resource.as_str().to_owned(),
-        limit: found.limit,
-        used: found.used,
-        remaining: found.remaining,
-        reset: found.reset,
-        floors: Vec::new(),
-        forecast: None,
-    });
-    let waiting = waiting.into_iter().map(|waiting| WaitingView {
-        lane: waiting.lane.as_str().to_owned(),
-        resource: waiting.resource.as_str().to_owned(),
-        requests: waiting.requests as u64,
-        reason: waiting.reason.as_str().to_owned(),
-        until: waiting.until,
-    });
-    let waited = waits.into_iter().map(|total| WaitedView {
-        lane: total.lane.as_str().to_owned(),
-        reason: total.reason.as_str().to_owned(),
-        requests: total.count,
-        seconds: total.time.as_secs_f64(),
-    });
-    QuotaView {
-        resources: resources.collect(),
-        closed,
-        rate: quota.rate,
-        in_flight: quota.in_flight,
-        refused: quota.refused,
-        secondary_hits: quota.secondary_hits,
-        waiting: waiting.collect(),
-        waited: waited.collect(),
-        ..QuotaView::new(credential, at)
-    }
-}
-
-/// The block itself says no more than its end. A bucket that is used up explains it; a process that was never refused was
-/// told of it.
-fn why(report: &quota::Report, until: Timestamp) -> Why {
-    let is_used_up = |found: &quota::ResourceReport| {
-        found.remaining == Some(0) && found.reset.is_some_and(|reset| reset <= until)
-    };
-    if report.resources.iter().any(is_used_up) {
-        Why::Primary
-    } else if report.secondary_hits > 0 {
-        Why::Secondary
-    } else {
-        Why::Told
-    }
-}
-
-fn spending(view: &mut QuotaView, stats: &Stats) {
-    let mut spent: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
-    for (sent, count) in &stats.requests {
-        let key = (sent.lane.as_str(), sent.org.as_str(), sent.endpoint);
-        let (requests, units) = spent.entry(key).or_default();
-        *requests += count;
-        *units += stats.spent.get(sent).unwrap_or(&0);
-    }
-    view.spent.extend(
-        spent
-            .into_iter()
-            .map(|((lane, org, endpoint), (requests, units))| SpentView {
-                lane: lane.to_owned(),
-                org: org.to_owned(),
-                endpoint: endpoint.to_owned(),
-                requests,
-                units,
-                lately: 0,
-            }),
-    );
-    for (mode, by_org) in Avoided::of(stats) {
-        view.avoided
-            .extend(by_org.iter().map(|(org, requests)| AvoidedView {
-                org: org.clone(),
-                mode: mode.as_str().to_owned(),
-                requests: *requests,
-            }));
-    }
-}
-
 /// The largest spenders one by one, the rest by lane.
 fn largest(mut spent: Vec<SpentView>) -> Vec<SpentView> {
     // What was summed up before goes where it was.
@@ -400,57 +267,6 @@ fn largest(mut spent: Vec<SpentView>) -> Vec<SpentView> {
     }
     spent.extend(by_lane.into_values());
     spent
-}
-
-/// Remembers what was spent a few minutes ago, so that views can say what was spent lately.
-#[derive(Debug, Default)]
-pub struct Lately {
-    counts: VecDeque<(Timestamp, BTreeMap<Spender, u64>)>,
-}
-
-/// Credential, lane, organisation and endpoint.
-type Spender = (String, String, String, String);
-
-impl Lately {
-    /// Fills in what was spent lately, and takes note of what is spent by now.
-    pub fn mark(&mut self, views: &mut [QuotaView], now: Timestamp) {
-        let old = |at: Timestamp| now.duration_since(at) > LATELY || at > now;
-        while self.counts.front().is_some_and(|(at, _)| old(*at)) {
-            self.counts.pop_front();
-        }
-        let spender = |view: &QuotaView, spent: &SpentView| {
-            (
-                view.credential.clone(),
-                spent.lane.clone(),
-                spent.org.clone(),
-                spent.endpoint.clone(),
-            )
-        };
-        let due = self
-            .counts
-            .back()
-            .is_none_or(|(at, _)| now.duration_since(*at) >= APART);
-        if due {
-            let counts = views.iter().flat_map(|view| {
-                let counts = view.spent.iter();
-                counts.map(|spent| (spender(view, spent), spent.units))
-            });
-            self.counts.push_back((now, counts.collect()));
-        }
-        let Some((since, before)) = self.counts.front() else {
-            return;
-        };
-        let seconds = now.duration_since(*since).as_secs();
-        for view in views {
-            view.lately_seconds = u64::try_from(seconds).unwrap_or(0);
-            let mut spent = std::mem::take(&mut view.spent);
-            for one in &mut spent {
-                let then = before.get(&spender(view, one)).copied().unwrap_or(0);
-                one.lately = one.units.saturating_sub(then);
-            }
-            view.spent = spent;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ async fn once(mut watcher: Watcher, invocation: &Invocation) -> anyhow::Result<O
         let terminal = invocation.output.is_terminal();
         let width = screen::size().filter(|_| terminal);
         let style = Style::of(invocation, width.map_or(WIDE, |(columns, _)| columns));
-        for line in show::lines(&answer, style) {
+        for line in show::lines(&answer, style, usize::MAX) {
             invocation.output.line(line)?;
         }
     }
@@ -153,7 +153,8 @@ async fn watch(mut watcher: Watcher, invocation: &Invocation) -> anyhow::Result<
         let (columns, rows) = screen::size()
             .filter(|_| draws)
             .unwrap_or((WIDE, usize::MAX));
-        last = show::lines(&answer, Style::of(invocation, columns));
+        // The last line of a screen stays empty.
+        last = show::lines(&answer, Style::of(invocation, columns), rows - 1);
         if draws {
             if screen.is_none() {
                 screen = Some(Screen::enter(output)?);
@@ -190,7 +191,7 @@ struct Watcher {
 impl Watcher {
     fn new(config: Config, only: Option<String>) -> Watcher {
         Watcher {
-            path: board_of(&config),
+            path: config.coordination.path.clone(),
             config,
             only,
             board: None,
@@ -388,10 +389,4 @@ impl Answer {
             ..Answer::nothing(format!("{trouble}."))
         })
     }
-}
-
-fn board_of(config: &Config) -> PathBuf {
-    let mut path = config.state.path.clone().into_os_string();
-    path.push(".coordination");
-    path.into()
 }

@@ -1,6 +1,7 @@
 use github::stats::{Code, Sent};
 use proptest::prelude::*;
 
+use super::gather::spending;
 use super::*;
 
 fn at(second: i64) -> Timestamp {

@@ -262,6 +262,72 @@ fn where_no_node_runs_github_is_asked_and_it_costs_nothing() {
     assert!(half.out.contains("credential app-1-acme\n"), "{}", half.out);
 }
 
+#[test]
+fn a_node_tells_what_it_has_spent_and_for_whom() {
+    let (place, github) = (Place::new(), GitHub::start(small()));
+    let url = github.url();
+    let run = [
+        "run",
+        "--api-url",
+        &url,
+        "--org",
+        "acme",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let node = place.start(&run, &[TOKEN]);
+    let answer = until("it has told of its first pass", 30, || {
+        let ended = place.run(
+            &["quota", "--json"],
+            &[TOKEN, ("TIDEGATE_GITHUB_API_URL", &url)],
+        );
+        let answer = json(&ended);
+        assert!(!ended.out.contains("sim-token"), "{}", ended.out);
+        let spent = answer["credentials"][0]["spent"].as_array()?;
+        let probed = spent
+            .iter()
+            .any(|spent| spent["endpoint"] == "graphql Probe");
+        (answer["source"] == "processes" && probed).then_some(answer)
+    });
+    let token = &answer["credentials"][0];
+    assert_eq!(
+        (&token["credential"], &answer["processes"][0]["life"]),
+        (&"token".into(), &"alive".into())
+    );
+    let graphql = token["resources"].as_array().expect("a list");
+    let graphql = graphql.iter().find(|found| found["resource"] == "graphql");
+    let graphql = graphql.expect("it was asked");
+    let spent: u64 = token["spent"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|spent| {
+            spent["endpoint"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("graphql"))
+        })
+        .map(|spent| spent["units"].as_u64().expect("a number"))
+        .sum();
+    assert_eq!(
+        graphql["used"].as_u64(),
+        Some(spent),
+        "nobody else has spent anything"
+    );
+    let lanes = graphql["floors"].as_array().expect("a list").len();
+    assert_eq!(
+        (lanes, graphql["forecast"].is_object()),
+        (5, true),
+        "{graphql}"
+    );
+    node.signal(Signal::INT);
+    assert_eq!(node.wait().code, Some(0));
+    let gone = json(&place.run(
+        &["quota", "--json"],
+        &[TOKEN, ("TIDEGATE_GITHUB_API_URL", &url)],
+    ));
+    assert_eq!(gone["source"], "github", "it has said goodbye: {gone:#}");
+}
+
 fn place_pem(github: &GitHub) -> String {
     github.sim.credentials().app_pem()
 }

@@ -122,7 +122,7 @@ fn sentences(answer: &Answer) -> Vec<String> {
         });
     }
     sentences.push(
-        "Reckoned with a page of each list per active repository and pass. Lists of comments without news are free and make it less."
+        "Reckoned with a page of each list per active repository and pass. Lists of comments without news are free, and comments go over to GraphQL where that has more left."
             .to_owned(),
     );
     sentences

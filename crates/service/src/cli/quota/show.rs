@@ -1,7 +1,8 @@
 //! The answer of `tidegate quota` for people: lines that fit into the columns there are.
 
+mod buckets;
+
 use jiff::Timestamp;
-use quota::{Lane, Resource};
 
 use super::pulse::Life;
 use super::style::{Paint, Style};
@@ -9,16 +10,26 @@ use super::{Answer, Process, Source};
 use crate::cli::span;
 use crate::cli::table::{self, Align};
 use crate::cli::wrap::wrapped;
-use crate::quota_view::{Avoided, QuotaView, ResourceView, SpentView, Why};
+use crate::quota_view::{Avoided, QuotaView, SpentView, Why};
 
-/// So many spenders are shown where nobody said how many lines there are.
-const SPENDERS: usize = 15;
+/// So many spenders of a credential are shown, or fewer where they leave no room for what stands below them.
+const SPENDERS: [usize; 4] = [15, 8, 5, 3];
 
-/// A bar has at least and at most so many columns.
-const BAR: std::ops::RangeInclusive<usize> = 5..=24;
+/// The answer, on as few lines as it takes to fit into so many.
+pub(super) fn lines(answer: &Answer, style: Style, height: usize) -> Vec<String> {
+    let mut all = SPENDERS
+        .into_iter()
+        .map(|spenders| whole(answer, style, spenders));
+    let first = all.next().unwrap_or_default();
+    all.fold(
+        first,
+        |lines, fewer| {
+            if lines.len() <= height { lines } else { fewer }
+        },
+    )
+}
 
-/// Without colours and beyond any terminal, for tests and files.
-pub(super) fn lines(answer: &Answer, style: Style) -> Vec<String> {
+fn whole(answer: &Answer, style: Style, most: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for note in &answer.notes {
         lines.extend(sentence(note, style));
@@ -31,7 +42,7 @@ pub(super) fn lines(answer: &Answer, style: Style) -> Vec<String> {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        credential(view, answer, style, &mut lines);
+        credential(view, answer, style, most, &mut lines);
     }
     if answer.source == Source::Processes {
         lines.push(String::new());
@@ -40,7 +51,13 @@ pub(super) fn lines(answer: &Answer, style: Style) -> Vec<String> {
     lines
 }
 
-fn credential(view: &QuotaView, answer: &Answer, style: Style, lines: &mut Vec<String>) {
+fn credential(
+    view: &QuotaView,
+    answer: &Answer,
+    style: Style,
+    most: usize,
+    lines: &mut Vec<String>,
+) {
     let title = style.clip(&format!("credential {}", view.credential), style.width);
     lines.push(style.paint(&title, Paint::Head));
     if let Some(closed) = &view.closed {
@@ -55,7 +72,7 @@ fn credential(view: &QuotaView, answer: &Answer, style: Style, lines: &mut Vec<S
         );
         lines.push(style.paint(&style.clip(&line, style.width), Paint::Bad));
     }
-    let resources = asked(view, answer.source);
+    let resources = buckets::asked(view, answer.source);
     if resources.is_empty() && view.spent.is_empty() && view.waiting.is_empty() {
         lines.extend(sentence("nothing has been asked with it yet", style));
         return;
@@ -63,13 +80,13 @@ fn credential(view: &QuotaView, answer: &Answer, style: Style, lines: &mut Vec<S
     if resources.is_empty() {
         lines.extend(sentence("nothing is known of its quota yet", style));
     } else {
-        buckets(&resources, view.at, style, lines);
+        buckets::push(&resources, view.at, style, lines);
     }
     if answer.source == Source::GitHub {
         return;
     }
     lines.push(String::new());
-    spenders(view, style, lines);
+    spenders(view, style, most, lines);
     lines.push(String::new());
     waiting(view, style, lines);
     lines.push(String::new());
@@ -77,134 +94,7 @@ fn credential(view: &QuotaView, answer: &Answer, style: Style, lines: &mut Vec<S
     lines.extend(avoided(view).iter().flat_map(|line| sentence(line, style)));
 }
 
-/// The buckets that somebody draws on. GitHub tells all there are, of which most are never touched.
-fn asked(view: &QuotaView, source: Source) -> Vec<&ResourceView> {
-    let usual = [Resource::core(), Resource::graphql()];
-    let matters = |found: &&ResourceView| {
-        source == Source::Processes
-            || found.used.is_some_and(|used| used > 0)
-            || usual.iter().any(|usual| usual.as_str() == found.resource)
-    };
-    view.resources.iter().filter(matters).collect()
-}
-
-fn buckets(resources: &[&ResourceView], at: Timestamp, style: Style, lines: &mut Vec<String>) {
-    const SIDES: &[Align] = &[
-        Align::Left,
-        Align::Right,
-        Align::Right,
-        Align::Left,
-        Align::Left,
-        Align::Right,
-        Align::Left,
-    ];
-    // Only a process that has asked for something knows what is reserved and what is to be expected.
-    let is_known = |found: &&ResourceView| !found.floors.is_empty() || found.forecast.is_some();
-    let columns = if resources.iter().any(is_known) {
-        SIDES.len()
-    } else {
-        SIDES.len() - 2
-    };
-    let rows = |bar: usize| {
-        let head = [
-            "resource",
-            "used",
-            "left",
-            "",
-            "reset",
-            "reserve",
-            "at the reset",
-        ];
-        let mut rows = vec![head.map(str::to_owned).to_vec()];
-        rows.extend(resources.iter().map(|found| bucket(found, at, style, bar)));
-        for row in &mut rows {
-            row.truncate(columns);
-        }
-        table::aligned(&rows, SIDES)
-    };
-    // The bar takes what the words leave.
-    let words = width(&rows(0));
-    let bar = match style.width.saturating_sub(words) {
-        room if room < *BAR.start() => 0,
-        room => room.min(*BAR.end()),
-    };
-    let text = rows(bar);
-    let mut text = text.lines();
-    let head = text.next().unwrap_or_default();
-    lines.push(style.paint(&style.clip(head, style.width), Paint::Aside));
-    for (line, found) in text.zip(resources) {
-        let line = style.clip(line, style.width);
-        let bar = bar_of(found, style, bar);
-        lines.push(match bar.as_str() {
-            "" => line,
-            bar => line.replacen(bar, &style.paint(bar, standing(found)), 1),
-        });
-    }
-}
-
-/// The cells of one bucket.
-fn bucket(found: &ResourceView, now: Timestamp, style: Style, bar: usize) -> Vec<String> {
-    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let left = match found.limit {
-        Some(limit) => format!("{} of {limit}", number(found.remaining)),
-        None => "no limit".to_owned(),
-    };
-    let reset = match found.reset {
-        Some(reset) => format!("in {}", ahead(now, reset)),
-        None => "-".to_owned(),
-    };
-    vec![
-        found.resource.clone(),
-        number(found.used),
-        left,
-        bar_of(found, style, bar),
-        reset,
-        number(found.left_by(Lane::Scheduled)),
-        forecast(found, now),
-    ]
-}
-
-fn bar_of(found: &ResourceView, style: Style, columns: usize) -> String {
-    match (found.remaining, found.limit) {
-        (Some(remaining), Some(limit)) => style.bar(remaining, limit, columns),
-        _ => String::new(),
-    }
-}
-
-fn width(text: &str) -> usize {
-    text.lines()
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0)
-}
-
-/// How a bucket stands, in a colour.
-fn standing(found: &ResourceView) -> Paint {
-    let left = found.remaining.unwrap_or(0);
-    let runs_out = found
-        .forecast
-        .as_ref()
-        .is_some_and(|forecast| forecast.runs_out.is_some());
-    if left <= found.left_by(Lane::Scheduled).unwrap_or(0) {
-        Paint::Bad
-    } else if runs_out {
-        Paint::Warning
-    } else {
-        Paint::Good
-    }
-}
-
-fn forecast(found: &ResourceView, now: Timestamp) -> String {
-    match &found.forecast {
-        None => "-".to_owned(),
-        Some(forecast) => match forecast.runs_out {
-            Some(at) => format!("gone in {}", ahead(now, at)),
-            None => format!("{} used", forecast.used_at_reset),
-        },
-    }
-}
-
-fn spenders(view: &QuotaView, style: Style, lines: &mut Vec<String>) {
+fn spenders(view: &QuotaView, style: Style, most: usize, lines: &mut Vec<String>) {
     const SIDES: &[Align] = &[
         Align::Left,
         Align::Left,
@@ -225,7 +115,7 @@ fn spenders(view: &QuotaView, style: Style, lines: &mut Vec<String>) {
         "" => "-".to_owned(),
         text => text.to_owned(),
     };
-    let rest = view.spent.get(SPENDERS..).unwrap_or_default();
+    let rest = view.spent.get(most..).unwrap_or_default();
     let rows = |endpoint: usize| {
         let head = [
             "who spends",
@@ -236,7 +126,7 @@ fn spenders(view: &QuotaView, style: Style, lines: &mut Vec<String>) {
             "requests",
         ];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        rows.extend(view.spent.iter().take(SPENDERS).map(|spent| {
+        rows.extend(view.spent.iter().take(most).map(|spent| {
             vec![
                 spent.lane.clone(),
                 named(&spent.org),
@@ -387,6 +277,13 @@ fn processes(processes: &[Process], style: Style, lines: &mut Vec<String>) {
             *line = style.paint(line, Paint::Warning);
         }
     }
+}
+
+fn width(text: &str) -> usize {
+    text.lines()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(0)
 }
 
 /// The lines of a table, the first one its head.

@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::quota_view::{
-    AvoidedView, ClosedView, FloorView, ForecastView, WaitedView, WaitingView,
+    AvoidedView, ClosedView, FloorView, ForecastView, ResourceView, WaitedView, WaitingView,
 };
 
 fn now() -> Timestamp {
@@ -140,7 +140,7 @@ fn answer(credentials: Vec<QuotaView>) -> Answer {
 
 #[test]
 fn everything_has_its_place_on_eighty_columns() {
-    let text = lines(&answer(vec![busy()]), plain(80)).join("\n");
+    let text = lines(&answer(vec![busy()]), plain(80), usize::MAX).join("\n");
     insta::assert_snapshot!(text, @r"
     credential token
     closed for 1m 3s: a secondary limit; nothing is sent
@@ -170,13 +170,34 @@ fn everything_has_its_place_on_eighty_columns() {
 
 #[test]
 fn a_wider_terminal_shows_whole_endpoints_and_longer_bars() {
-    let lines = lines(&answer(vec![busy()]), plain(120));
+    let lines = lines(&answer(vec![busy()]), plain(120), usize::MAX);
     for line in [
         "core      4240   760 of 5000  ###.....................  in 41m 10s     1000  gone in 12m 34s",
         "bulk        acme          /repos/{owner}/{repo}/issues/comments      400  4000      2000",
     ] {
         assert!(lines.iter().any(|shown| shown == line), "{lines:#?}");
     }
+}
+
+#[test]
+fn where_lines_are_few_spenders_make_room_for_what_stands_below_them() {
+    let many = QuotaView {
+        spent: (0..20)
+            .map(|number| spent("bulk", "graphql Probe", 100 - number))
+            .collect(),
+        ..busy()
+    };
+    let all = lines(&answer(vec![many.clone()]), plain(80), usize::MAX);
+    assert!(
+        all.iter().any(|line| line.starts_with("5 more ")),
+        "{all:#?}"
+    );
+    let few = lines(&answer(vec![many]), plain(80), all.len() - 3);
+    assert!(
+        few.iter().any(|line| line.starts_with("12 more ")),
+        "{few:#?}"
+    );
+    assert_eq!(few.last(), all.last());
 }
 
 #[test]
@@ -209,7 +230,7 @@ fn what_github_says_is_shown_without_what_only_a_node_knows() {
         processes: Vec::new(),
         ..answer(vec![unlimited, view])
     };
-    insta::assert_snapshot!(lines(&answer, plain(80)).join("\n"), @r"
+    insta::assert_snapshot!(lines(&answer, plain(80), usize::MAX).join("\n"), @r"
     app-1-acme: this GitHub has no limits.
 
     credential token
@@ -234,7 +255,7 @@ fn whatever_is_known_fits_into_any_width() {
                 unicode: true,
                 width,
             };
-            for line in lines(&answer(vec![odd.clone(), quiet.clone()]), style) {
+            for line in lines(&answer(vec![odd.clone(), quiet.clone()]), style, width) {
                 let shown = without_colours(&line).chars().count();
                 assert!(shown <= width, "{width}: {line}");
             }
@@ -248,9 +269,9 @@ fn without_colours_there_is_no_control_character_and_without_unicode_nothing_but
         colour: true,
         ..plain(100)
     };
-    let text = lines(&answer(vec![busy()]), coloured).join("\n");
+    let text = lines(&answer(vec![busy()]), coloured, usize::MAX).join("\n");
     assert!(text.contains("\u{1b}[31;1m###"), "little is left: {text}");
-    let plain = lines(&answer(vec![busy()]), plain(100)).join("\n");
+    let plain = lines(&answer(vec![busy()]), plain(100), usize::MAX).join("\n");
     assert_eq!(without_colours(&text), plain);
     assert!(
         plain
