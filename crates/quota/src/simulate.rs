@@ -11,6 +11,8 @@
 
 mod scenario;
 
+mod matrix;
+
 mod arrivals;
 
 mod github;
@@ -41,9 +43,10 @@ use crate::policy::Policy;
 use engine::{Bulk, Engine, Pictures};
 
 pub use arrivals::World;
+pub use matrix::matrix;
 pub use record::Sample;
 pub use row::{JUDGED, Line, Row, Verdict, summarize, verdicts};
-pub use scenario::{Bursts, Rate, Ratio, Scenario, Strangers, matrix};
+pub use scenario::{Bursts, Rate, Ratio, Scenario, Strangers, Surely};
 
 /// Milliseconds by GitHub's clock since the start of a run; negative before it.
 type Millis = i64;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::dice::Stream;
-use super::scenario::{Rate, Scenario, Strangers};
+use super::scenario::{Rate, Scenario, Strangers, Surely};
 use super::{HOUR, Millis, SECOND};
 
 /// Repositories that the work is for, of two organisations.
@@ -129,9 +129,7 @@ fn live(
     if let Some(bursts) = scenario.bursts {
         let mut times = stream("bursts");
         let mut starts = poisson(bursts.apart, span, &mut times);
-        if bursts.overlap {
-            starts.extend(overlap(scenario, &mut stream("overlap")));
-        }
+        starts.extend(surely(scenario, bursts.surely, &mut stream("overlap")));
         for start in starts {
             let lasts = bursts.lasts;
             all.extend((0..bursts.requests).map(|_| millis(start + times.between(0.0, lasts))));
@@ -178,16 +176,20 @@ fn poisson(mean: f64, (from, to): (f64, f64), stream: &mut Stream) -> Vec<f64> {
     all
 }
 
-/// Two starts that are 10 to 60 seconds apart: in half of the runs at any time of the first two windows, in the others
-/// in the last five minutes before one of the first two resets.
-fn overlap(scenario: &Scenario, stream: &mut Stream) -> [f64; 2] {
+/// Starts that are there by construction: in half of the runs at any time of the first two windows, in the others in the last
+/// five minutes before one of the first two resets.
+fn surely(scenario: &Scenario, surely: Surely, stream: &mut Stream) -> Vec<f64> {
     let reset = f64::from(scenario.first_reset) + f64::from(stream.whole(0, 1)) * 3600.0;
     let first = if stream.chance(0.5) {
         stream.between(0.0, f64::from(scenario.first_reset) + 3600.0)
     } else {
         reset - stream.between(0.0, 300.0)
     };
-    [first, first + stream.between(10.0, 60.0)]
+    match surely {
+        Surely::Nothing => Vec::new(),
+        Surely::Burst => vec![first],
+        Surely::Overlap => vec![first, first + stream.between(10.0, 60.0)],
+    }
 }
 
 fn strangers(who: Strangers, span: (f64, f64), stream: &mut Stream) -> Vec<Millis> {
@@ -233,7 +235,8 @@ fn millis(seconds: f64) -> Millis {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::{Bursts, matrix};
+    use super::super::matrix::matrix;
+    use super::super::scenario::Bursts;
     use super::*;
 
     fn world(name: &str, seed: u64) -> World {

@@ -373,7 +373,7 @@ fn about(ask: Ask, repo: &Repo) -> Ask {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::matrix;
+    use super::super::matrix::matrix;
     use super::*;
 
     /// One live request of a process that may know of a block which GitHub keeps, in the first minute.

@@ -185,7 +185,8 @@ pub(super) fn unused(record: &Record) -> Unused {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::{Scenario, matrix};
+    use super::super::matrix::matrix;
+    use super::super::scenario::Scenario;
     use super::*;
 
     /// A world in which live requests come at these moments.

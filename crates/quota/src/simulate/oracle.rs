@@ -80,7 +80,8 @@ fn spent(world: &World, from: Millis, to: Millis) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::scenario::{Rate, Scenario, matrix};
+    use super::super::matrix::matrix;
+    use super::super::scenario::{Rate, Scenario};
     use super::*;
 
     fn bound(scenario: &Scenario, seed: u64) -> f64 {
