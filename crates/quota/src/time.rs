@@ -25,5 +25,9 @@ pub(crate) fn shifted(at: Timestamp, offset: SignedDuration) -> Timestamp {
 
 /// From `start` to `end`; nothing where the end is not later.
 pub(crate) fn between(start: Timestamp, end: Timestamp) -> Duration {
-    Duration::try_from(end.duration_since(start)).unwrap_or(Duration::ZERO)
+    // An error of the conversion would be made on the heap, at many a decision.
+    if end <= start {
+        return Duration::ZERO;
+    }
+    end.duration_since(start).unsigned_abs()
 }
