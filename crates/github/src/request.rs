@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
-use quota::Resource;
+use quota::{ItemId, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub struct Request {
     pub(crate) org: Option<Arc<str>>,
     /// The repository that it is for, so that repositories take turns.
     pub(crate) repo: Option<Arc<str>>,
+    /// The item that has paid for it.
+    pub(crate) item: Option<ItemId>,
     pub(crate) body: Option<Bytes>,
     pub(crate) signer: Signer,
     pub(crate) conditional: bool,
@@ -82,6 +84,7 @@ impl Request {
             endpoint: "other",
             org,
             repo,
+            item: None,
             body,
             signer,
             conditional,
@@ -103,6 +106,7 @@ impl Request {
             endpoint: operation_name(document),
             org: name("owner"),
             repo: name("name"),
+            item: None,
             body: Some(body.into()),
             signer: Signer::Credential,
             conditional: false,
@@ -125,6 +129,13 @@ impl Request {
     #[must_use]
     pub fn for_org(mut self, org: &str) -> Request {
         self.org = Some(org.into());
+        self
+    }
+
+    /// Makes it one of the requests that an [item](crate::gate::Gate::item) of the same credential has paid for.
+    #[must_use]
+    pub fn within(mut self, item: ItemId) -> Request {
+        self.item = Some(item);
         self
     }
 

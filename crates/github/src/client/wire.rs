@@ -31,6 +31,7 @@ impl Inner {
             points,
             org: request.org.clone(),
             repo: request.repo.clone(),
+            item: request.item,
             ..Ask::read(request.resource(), cost)
         }
     }

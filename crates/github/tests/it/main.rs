@@ -6,6 +6,7 @@ mod coalesce;
 mod conditional;
 mod edges;
 mod faults;
+mod items;
 mod lab;
 mod limits;
 mod lists;
