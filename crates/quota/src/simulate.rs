@@ -100,6 +100,7 @@ fn judged(world: &World, policy: Policy, pictures: Pictures) -> (Row, Vec<Sample
         refused_primary: record.refused_primary,
         refused_secondary: record.refused_secondary,
         live_requests: record.live.len() as u64,
+        live_excused: live.excused,
         live_blocked_alone: live.blocked_alone,
     };
     (row, record.samples)

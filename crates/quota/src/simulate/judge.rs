@@ -14,6 +14,8 @@ const POINTS: usize = 900;
 const COUNTED: Millis = 61 * SECOND;
 /// How long after too many points live work may still be delayed by them.
 const AFTERMATH: Millis = 120 * SECOND;
+/// How long after GitHub has refused live work alone the rate may still be lower.
+const RECOVERS: Millis = 900 * SECOND;
 /// How long after a reset requests of an empty window may still be getting through.
 const CATCHES_UP: Millis = 600 * SECOND;
 
@@ -28,6 +30,8 @@ impl Fate {
 pub(super) struct Live {
     /// Blocked because of bulk work.
     pub(super) blocked: u64,
+    /// Blocked, and not because of bulk work.
+    pub(super) excused: u64,
     /// Blocked in the run without bulk work.
     pub(super) blocked_alone: u64,
     /// Milliseconds that 99 of 100 waited at most.
@@ -38,8 +42,8 @@ pub(super) struct Live {
 ///
 /// A request that was blocked there too does not count, if there was a cause for that in the live requests themselves: an
 /// empty window, or more requests than a minute has points. In such a minute no delayed request counts, nor while requests
-/// that waited for a reset get through, and in an empty window only as many as exceed the number that was blocked alone,
-/// since which of them it meets is chance.
+/// that waited for a reset get through, unless bulk work has left nothing of the window. In a window that is empty without it,
+/// only as many count as exceed the number that was blocked alone, since which of them it meets is chance.
 pub(super) fn live(world: &World, record: &Record, alone: &Record) -> Live {
     let first = world.live.partition_point(|at| *at < 0);
     let arrivals = &world.live[first..first + record.live.len()];
@@ -55,19 +59,21 @@ pub(super) fn live(world: &World, record: &Record, alone: &Record) -> Live {
     let is_short = |at: Millis, waited| {
         is_empty(world, windows, at, waited) || is_catching_up(world, windows, at)
     };
-    let crowded: Vec<Millis> = blocked_alone()
+    let crowded: Vec<(Millis, bool)> = blocked_alone()
         .filter(|(at, (_, alone))| !is_empty(world, windows, *at, alone.waited))
-        .map(|(at, _)| at)
+        .map(|(at, (_, alone))| (at, alone.was_refused))
         .collect();
     let crowded = excusable(world, windows, &crowded);
-    let is_crowded = |at: Millis| {
+    let is_crowded = |at: Millis, waited| {
         let near = crowded.partition_point(|other| *other < at - MINUTE);
         crowded.get(near).is_some_and(|other| *other <= at + MINUTE)
+            && (!is_empty(world, &record.windows, at, waited) || is_short(at, waited))
     };
     let counted: Vec<Millis> = all()
         .filter(|(at, (with, alone))| {
-            let is_same = alone.is_blocked() && is_short(*at, alone.waited);
-            with.is_blocked() && !is_same && !is_crowded(*at)
+            let has_cause = is_short(*at, alone.waited) || crowded.binary_search(at).is_ok();
+            let is_same = alone.is_blocked() && has_cause;
+            with.is_blocked() && !is_same && !is_crowded(*at, with.waited)
         })
         .map(|(at, _)| at)
         .collect();
@@ -75,8 +81,11 @@ pub(super) fn live(world: &World, record: &Record, alone: &Record) -> Live {
         .filter(|(at, (with, alone))| !with.is_blocked() && is_short(*at, alone.waited))
         .map(|(at, _)| at)
         .collect();
+    let blocked = beyond(world, &counted, &spared);
+    let in_all = all().filter(|(_, (with, _))| with.is_blocked()).count() as u64;
     Live {
-        blocked: beyond(world, &counted, &spared),
+        blocked,
+        excused: in_all - blocked,
         blocked_alone: blocked_alone().count() as u64,
         wait_p99: wait_p99(&record.live),
     }
@@ -114,20 +123,25 @@ fn emptied(windows: &[Hour], ends: Millis) -> Option<Millis> {
     window.emptied
 }
 
-/// Of the moments at which live work alone was delayed, those at which more requests had come than there are points, or were
-/// let go by a reset. A policy that delays live work without need finds no excuse.
-fn excusable(world: &World, windows: &[Hour], delayed: &[Millis]) -> Vec<Millis> {
+/// Of the moments at which live work alone was delayed, or refused, those that have a cause: more requests had come than there
+/// are points, were let go by a reset, or had been refused for that. A policy that delays live work without need finds no
+/// excuse.
+fn excusable(world: &World, windows: &[Hour], delayed: &[(Millis, bool)]) -> Vec<Millis> {
     if delayed.is_empty() {
         return Vec::new();
     }
     let crowds = crowds(world);
     let mut excusable: Vec<Millis> = Vec::new();
-    for at in delayed {
+    let mut refused = Millis::MIN / 2;
+    for (at, was_refused) in delayed {
         let crowd = crowds.partition_point(|crowd| *crowd <= *at);
         let latest = crowd.checked_sub(1).map(|before| crowds[before]);
         let cause = latest.max(excusable.last().copied());
         let is_caused = cause.is_some_and(|cause| at - cause <= AFTERMATH);
-        if is_caused || is_catching_up(world, windows, *at) {
+        if *was_refused {
+            refused = *at;
+        }
+        if is_caused || at - refused <= RECOVERS || is_catching_up(world, windows, *at) {
             excusable.push(*at);
         }
     }
@@ -270,6 +284,23 @@ mod tests {
             blocked(&world, &waited, &alone),
             1,
             "only the late one counts"
+        );
+    }
+
+    #[test]
+    fn a_crowd_excuses_nothing_where_bulk_work_has_left_nothing() {
+        let world = world((0..1000).map(|number| number * 50).collect());
+        let mut alone = vec![0; 1000];
+        alone[950] = 5_000;
+        let alone = record(&alone, Vec::new());
+        let mut waited = vec![0; 1000];
+        waited[900..].fill(90_000);
+        assert_eq!(blocked(&world, &waited, &alone), 0);
+        let spent = record(&waited, emptied(44_000));
+        assert_eq!(
+            live(&world, &spent, &alone).blocked,
+            99,
+            "all but the one that waited anyway"
         );
     }
 

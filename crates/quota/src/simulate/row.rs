@@ -52,6 +52,8 @@ pub struct Row {
     pub refused_secondary: u64,
     /// Live requests.
     pub live_requests: u64,
+    /// Live requests that were refused or delayed as well, by what live work itself had asked for.
+    pub live_excused: u64,
     /// Live requests that were blocked without any bulk work.
     pub live_blocked_alone: u64,
 }
@@ -299,6 +301,7 @@ mod tests {
             refused_primary: 0,
             refused_secondary: 0,
             live_requests: 0,
+            live_excused: 0,
             live_blocked_alone: 0,
         }
     }
