@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every benchmark on the release build and prints what each found; figures are kept as JSON in target/bench/,
 # and what was printed in target/bench/report.txt. A bar that is missed is printed and does not fail the run:
-# machines differ. Ratios are taken in one run.
+# machines differ. That of `decision` does: a request must not wait for its own admission. Ratios are taken in one run.
 #   scripts/bench.sh            all of them
 #   scripts/bench.sh metrics    one: decision, record, metrics or node
 set -euo pipefail

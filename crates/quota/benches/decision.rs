@@ -42,6 +42,9 @@ const PACE: Duration = Duration::from_millis(90);
 const MOST_NANOS: f64 = 1_000.0;
 const MOST_ALLOCATIONS: f64 = 0.0;
 
+/// One operation.
+type Step = fn(&mut World);
+
 /// What one operation costs.
 struct Cost {
     nanos: f64,
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
     let mut bars = Vec::new();
     let mut figures = Vec::new();
     let learnt = learnt();
-    let cases: [(&str, fn(&mut World)); 3] = [
+    let cases: [(&str, Step); 3] = [
         (
             "admits: arrive, dispatch, collect, settle, dispatch",
             World::admit,

@@ -1,5 +1,6 @@
-//! Decides who goes next among everything that waits for one credential, asking [`CredentialQuota`] for each head of a
-//! line. Refuses to know what a request is for, how it waits and how it is sent: whoever drives the desk holds the tickets.
+//! Decides who goes next among everything that waits for one credential, asking [`CredentialQuota`] for each head of a line.
+//!
+//! It refuses to know what a request is for, how it waits and how it is sent: whoever drives the desk holds the tickets.
 //!
 //! Lanes go in their order. A lane's requests stand in lines, one for each bucket and each kind of request (`line.rs`), so
 //! that a bucket that is empty, or a budget that is spent, holds up only those who need it. Lines of a lane take turns, and
