@@ -7,7 +7,7 @@
 //! it. The judge compares the run with one of the same arrivals without bulk work, and with an oracle that knows the future.
 //!
 //! Nothing here reads a clock, starts a thread or rolls dice without a seed: the same scenario, seed and policy give the same
-//! row on every machine.
+//! row each time.
 
 mod scenario;
 

@@ -61,9 +61,14 @@ pub struct Sample {
     pub bulk: u64,
 }
 
+/// Repositories with fewer items are through before it can be told whether they were served alike.
+const ENOUGH: u32 = 3;
+
 /// How evenly bulk calls were spread over repositories for as long as all had work.
 #[derive(Clone, Debug)]
 pub(super) struct Fairness {
+    /// Items at the start, and those that are not done.
+    all: [u32; REPOS],
     items: [u32; REPOS],
     calls: [u32; REPOS],
     is_over: bool,
@@ -72,6 +77,7 @@ pub(super) struct Fairness {
 impl Default for Fairness {
     fn default() -> Fairness {
         Fairness {
+            all: [0; REPOS],
             items: [0; REPOS],
             calls: [0; REPOS],
             is_over: false,
@@ -81,6 +87,7 @@ impl Default for Fairness {
 
 impl Fairness {
     pub(super) fn has_work(&mut self, repo: usize) {
+        self.all[repo] += 1;
         self.items[repo] += 1;
     }
 
@@ -95,16 +102,16 @@ impl Fairness {
         self.is_over |= self.items[repo] == 0;
     }
 
-    /// Jain's index over the repositories that had work: 1 where all were served alike, one over their number where only one
-    /// was.
-    pub(super) fn index(&self) -> f64 {
+    /// Jain's index over the repositories: 1 where all were served alike, one over their number where only one was. None where
+    /// some have too little work to tell.
+    pub(super) fn index(&self) -> Option<f64> {
+        if self.all.iter().any(|items| *items < ENOUGH) {
+            return None;
+        }
         let calls: Vec<f64> = self.calls.iter().map(|calls| f64::from(*calls)).collect();
         let sum: f64 = calls.iter().sum();
         let squares: f64 = calls.iter().map(|calls| calls * calls).sum();
-        if squares == 0.0 {
-            return 1.0;
-        }
-        sum * sum / (calls.len() as f64 * squares)
+        (squares > 0.0).then(|| sum * sum / (calls.len() as f64 * squares))
     }
 }
 
@@ -114,24 +121,26 @@ mod tests {
 
     #[test]
     fn fairness_is_one_where_all_are_served_alike_and_a_twentieth_where_one_is() {
-        let index = |served: &[usize]| {
+        let index = |items, served: &[usize]| {
             let mut fairness = Fairness::default();
-            (0..REPOS).for_each(|repo| fairness.has_work(repo));
+            (0..items * REPOS).for_each(|item| fairness.has_work(item % REPOS));
             served.iter().for_each(|repo| fairness.served(*repo));
             fairness.index()
         };
-        assert_eq!(index(&(0..REPOS).collect::<Vec<_>>()), 1.0);
-        assert_eq!(index(&[3, 3, 3]), 1.0 / REPOS as f64);
-        assert_eq!(index(&[]), 1.0);
+        let all: Vec<usize> = (0..REPOS).collect();
+        assert_eq!(index(3, &all), Some(1.0));
+        assert_eq!(index(3, &[3, 3, 3]), Some(1.0 / REPOS as f64));
+        assert_eq!(index(3, &[]), None, "nothing was served");
+        assert_eq!(index(2, &all), None, "too little to tell");
     }
 
     #[test]
     fn fairness_counts_only_while_all_have_work() {
         let mut fairness = Fairness::default();
-        (0..REPOS).for_each(|repo| fairness.has_work(repo));
+        (0..3 * REPOS).for_each(|item| fairness.has_work(item % REPOS));
         (0..REPOS).for_each(|repo| fairness.served(repo));
-        fairness.done(0);
+        (0..3).for_each(|_| fairness.done(0));
         fairness.served(1);
-        assert_eq!(fairness.index(), 1.0);
+        assert_eq!(fairness.index(), Some(1.0));
     }
 }

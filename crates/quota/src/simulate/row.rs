@@ -42,8 +42,8 @@ pub struct Row {
     /// By how much what remained at a reset exceeded that floor and the calls of items under way at most, less an item per
     /// process, since none is begun in halves.
     pub unused_above_floor: u64,
-    /// Jain's index of bulk calls by repository for as long as all had work.
-    pub fairness: f64,
+    /// Jain's index of bulk calls by repository for as long as all had work; null where that is too short to tell.
+    pub fairness: Option<f64>,
     /// Requests of our processes.
     pub requests: u64,
     /// Of those, refused because nothing was left.
@@ -88,7 +88,7 @@ pub struct Line {
     /// Requests sent into a known block, in all.
     pub sent_into_block: u64,
     /// The least of the fairness indexes.
-    pub fairness: f64,
+    pub fairness: Option<f64>,
     /// How many jobs never ended.
     pub unfinished: usize,
 }
@@ -144,7 +144,7 @@ fn line(rows: &[&Row]) -> Option<Line> {
         unused_above_floor: max(|row| row.unused_above_floor),
         reserve_violations: sum(|row| row.reserve_violations),
         sent_into_block: sum(|row| row.sent_into_block),
-        fairness: rows.iter().map(|row| row.fairness).fold(1.0, f64::min),
+        fairness: rows.iter().filter_map(|row| row.fairness).reduce(f64::min),
         unfinished: rows.iter().filter(|row| row.unfinished).count(),
     })
 }
@@ -296,7 +296,7 @@ mod tests {
             counts: "counts",
             floor_at_reset: 0,
             unused_above_floor: 0,
-            fairness: 1.0,
+            fairness: None,
             requests: 0,
             refused_primary: 0,
             refused_secondary: 0,

@@ -24,7 +24,7 @@ const SEEDS: u64 = 5;
 /// Run pacing policies on a virtual clock against a model of GitHub's limits
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Every scenario runs with every policy and seed. The same seed gives the same numbers on every machine. Rows are \
+    after_help = "Every scenario runs with every policy and seed. The same seed gives the same numbers each time. Rows are \
                   judged against a run of the same live requests without bulk work, and against an oracle that knows the \
                   future. Ends with 1 if `adaptive` misses a bar.\n\nColumns, over all seeds:\n  \
                   blocked      live requests refused or delayed over 1 s because of bulk work\n  \
@@ -35,7 +35,7 @@ const SEEDS: u64 = 5;
                   above floor  by how much that exceeds what had to be left\n  \
                   below floor  bulk calls that left less, by more than an item per process\n  \
                   into block   requests sent although their sender knew of the block\n  \
-                  fairness     Jain's index of bulk calls by repository\n\nExamples:\n  tidegate simulate                      \
+                  fairness     Jain's index of bulk calls by repository; - where there are too few\n\nExamples:\n  tidegate simulate                      \
                   the whole matrix, seeds 1 to 5\n  tidegate simulate --seeds 20 --json    rows for scripts\n  \
                   tidegate simulate --scenario live-1 --policy adaptive,even --seed 7,8\n  tidegate simulate --scenario bursts --policy adaptive --seed 1 --timeline bursts.svg\n  tidegate simulate --list"
 )]
@@ -220,7 +220,8 @@ fn table(lines: &[Line]) -> String {
             line.unused_above_floor.to_string(),
             line.reserve_violations.to_string(),
             line.sent_into_block.to_string(),
-            format!("{:.3}", line.fairness),
+            line.fairness
+                .map_or_else(|| "-".to_owned(), |index| format!("{index:.3}")),
         ]);
     }
     aligned(&rows, &columns.map(|(_, side)| side))
