@@ -32,8 +32,9 @@ const MOST_BURSTS: f64 = 20.0;
 const UNLIKELY: f64 = 1e-5;
 /// Standard deviations of chance that are left room for.
 const SIGMA: f64 = 5.0;
-/// Seconds of the first hour before which a rate says nothing.
-const LEAST_SECONDS: i64 = 60;
+/// The median of the latest so many minutes is what is calm just now, and of no less than that many.
+const RECENT: i64 = 10;
+const LEAST_RECENT: i64 = 5;
 
 /// The largest amounts of one hour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,8 @@ pub(crate) struct Curve {
     past: [Past; COUNT],
     /// The amount per second of their median minutes, the greatest of them.
     calm: Option<f64>,
+    /// The same of the latest minutes; nothing until there are enough.
+    recent: Option<f64>,
     summary: Summary,
 }
 
@@ -117,6 +120,7 @@ impl Default for Curve {
             hours: Vec::new(),
             past: [Past::default(); COUNT],
             calm: None,
+            recent: None,
             summary: Summary::default(),
         }
     }
@@ -192,7 +196,8 @@ impl Curve {
             }
         }
         self.head = Some(target);
-        if self.is_first_hour() {
+        if target / MINUTE > head / MINUTE {
+            self.recent = self.recent_minutes(target);
             self.sum_up();
         }
         self.note();
@@ -214,7 +219,9 @@ impl Curve {
         let is_recent = self
             .head
             .is_some_and(|head| now.as_second() - head < length);
-        is_recent && latest > unusual(self.summary.calm, length as f64)
+        // What is usual has to be known.
+        let is_known = self.calm.or(self.recent).is_some();
+        is_recent && is_known && latest > unusual(self.summary.calm, length as f64)
     }
 
     /// Whether enough is known to do without the caution of a cold start.
@@ -288,8 +295,9 @@ impl Curve {
                 .map_or(0, |hour| hour.most[index])
                 .max(self.past[index].most);
         }
-        summary.rate = self.rate(summary.most[COUNT - 1]);
-        summary.calm = self.calm.unwrap_or(summary.rate);
+        let calm = [self.calm, self.recent];
+        summary.calm = calm.into_iter().flatten().fold(0.0, f64::max);
+        summary.rate = self.rate(summary.most[COUNT - 1], summary.calm);
         let mut longest = 0.0_f64;
         for (index, burst) in summary.burst.iter_mut().enumerate() {
             let seconds = f64::from(LENGTHS[index]) + 1.0;
@@ -317,10 +325,7 @@ impl Curve {
     fn look_back(&self, end: i64) -> (u32, u32) {
         let mut minutes = [0_u32; (HOUR / MINUTE) as usize];
         for (minute, sum) in (0..).zip(&mut minutes) {
-            let begins = end - HOUR + minute * MINUTE;
-            *sum = (begins..begins + MINUTE)
-                .map(|second| self.seconds[place(second)])
-                .fold(0, u32::saturating_add);
+            *sum = self.minute(end - HOUR + minute * MINUTE);
         }
         let mut sorted = minutes;
         sorted.sort_unstable();
@@ -332,13 +337,34 @@ impl Curve {
         (calm, u32::try_from(bursts).unwrap_or(u32::MAX))
     }
 
-    fn rate(&self, hour: u32) -> f64 {
-        let hour = f64::from(hour);
+    /// The greatest hour says it. Before there is one, the calm minutes do, with two standard deviations on top, since they are
+    /// few.
+    fn rate(&self, hour: u32, calm: f64) -> f64 {
         if !self.is_first_hour() {
-            return hour / HOUR as f64;
+            return f64::from(hour) / HOUR as f64;
         }
-        // Few seconds say little: the rate may be that of a lucky stretch.
-        (hour + 2.0 * hour.sqrt()) / self.seen().max(LEAST_SECONDS) as f64
+        let seen = self.seen().max(LEAST_RECENT * MINUTE) as f64;
+        calm + 2.0 * (calm / seen).sqrt()
+    }
+
+    /// The amount per second of the median of the latest whole minutes.
+    fn recent_minutes(&self, now: i64) -> Option<f64> {
+        let end = now.div_euclid(MINUTE);
+        let first = self.first.div_euclid(MINUTE) + 1;
+        let mut minutes: Vec<u32> = (first.max(end - RECENT)..end)
+            .map(|minute| self.minute(minute * MINUTE))
+            .collect();
+        if (minutes.len() as i64) < LEAST_RECENT {
+            return None;
+        }
+        minutes.sort_unstable();
+        Some(f64::from(minutes[minutes.len() / 2]) / MINUTE as f64)
+    }
+
+    fn minute(&self, begins: i64) -> u32 {
+        (begins..begins + MINUTE)
+            .map(|second| self.seconds[place(second)])
+            .fold(0, u32::saturating_add)
     }
 
     /// Whether all that is known was seen within less than an hour.
