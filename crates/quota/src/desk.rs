@@ -17,6 +17,7 @@ mod hold;
 mod line;
 mod queues;
 mod ring;
+mod waiters;
 mod waits;
 
 use std::collections::VecDeque;
@@ -31,6 +32,7 @@ use crate::time::between;
 use hold::Holds;
 use line::{Kind, Line, Plan, Stall};
 use queues::Queues;
+use waiters::{State, Waiters};
 use waits::Waits;
 pub use waits::{WaitTotal, Waiting};
 
@@ -43,10 +45,7 @@ pub struct Desk {
     lines: Vec<Line>,
     /// The lines of each lane.
     lanes: [Vec<u32>; Lane::ALL.len()],
-    /// By slot.
-    waiters: Vec<Waiter>,
-    free: Vec<u32>,
-    arrivals: u64,
+    waiters: Waiters,
     served: u64,
     news: VecDeque<Ticket>,
     /// Whether something has happened since the plans were made that may bring one forward.
@@ -61,23 +60,6 @@ pub struct Ticket {
     number: u64,
 }
 
-#[derive(Debug)]
-struct Waiter {
-    number: u64,
-    line: u32,
-    arrived: Timestamp,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Waits(Ask),
-    /// Let through, and not yet collected.
-    Goes(Reservation),
-    /// Nobody has the slot.
-    Gone,
-}
-
 impl Desk {
     /// A desk that knows of nothing yet.
     pub fn new(settings: Settings) -> Desk {
@@ -86,9 +68,7 @@ impl Desk {
             queues: Queues::default(),
             lines: Vec::new(),
             lanes: Default::default(),
-            waiters: Vec::new(),
-            free: Vec::new(),
-            arrivals: 0,
+            waiters: Waiters::default(),
             served: 0,
             news: VecDeque::new(),
             is_stale: false,
@@ -99,26 +79,11 @@ impl Desk {
     /// A request joins its line. It goes with the next [`dispatch`](Desk::dispatch) at the earliest.
     pub fn arrive(&mut self, lane: Lane, ask: Ask, now: Timestamp) -> Ticket {
         let line = self.line(lane, &ask);
-        self.arrivals += 1;
-        let number = self.arrivals;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            let slot = u32::try_from(self.waiters.len()).expect("memory ends before numbers do");
-            self.waiters.push(Waiter {
-                number,
-                line,
-                arrived: now,
-                state: State::Gone,
-            });
-            slot
-        });
-        self.queues.push(line, slot, number, &ask);
-        self.waiters[slot as usize] = Waiter {
-            number,
-            line,
-            arrived: now,
-            state: State::Waits(ask),
-        };
-        Ticket { slot, number }
+        let ticket = self.waiters.take_in(line, ask, now);
+        if let State::Waits(ask) = &self.waiters[ticket.slot].state {
+            self.queues.push(line, ticket.slot, ticket.number, ask);
+        }
+        ticket
     }
 
     /// Lets through whoever may go, and plans the wait of every other head. To be called after anything has changed, and
@@ -149,11 +114,11 @@ impl Desk {
 
     /// Hands out the leave of a request that was let through, once.
     pub fn collect(&mut self, ticket: Ticket) -> Option<Reservation> {
-        let waiter = self.waiter(ticket)?;
+        let waiter = self.waiters.get(ticket)?;
         if !matches!(waiter.state, State::Goes(_)) {
             return None;
         }
-        match self.vacate(ticket.slot) {
+        match self.waiters.vacate(ticket.slot) {
             State::Goes(reservation) => Some(reservation),
             State::Waits(_) | State::Gone => None,
         }
@@ -161,7 +126,7 @@ impl Desk {
 
     /// What a request waits for and until when, if it is the head of its line. The others have no plan of their own.
     pub fn plan(&self, ticket: Ticket) -> Option<Wait> {
-        let line = &self.lines[self.waiter(ticket)?.line as usize];
+        let line = &self.lines[self.waiters.get(ticket)?.line as usize];
         let plan = line.plan.filter(|plan| plan.ticket == ticket)?;
         Some(plan.wait)
     }
@@ -175,11 +140,11 @@ impl Desk {
     /// A request gives up, waiting or let through. Says whether others may go for it, so that it is time to
     /// [`dispatch`](Desk::dispatch); not where it was not the head of its line, or is not known.
     pub fn leave(&mut self, ticket: Ticket, now: Timestamp) -> bool {
-        let Some(waiter) = self.waiter(ticket) else {
+        let Some(waiter) = self.waiters.get(ticket) else {
             return false;
         };
         let (line, arrived) = (waiter.line, waiter.arrived);
-        match self.vacate(ticket.slot) {
+        match self.waiters.vacate(ticket.slot) {
             State::Goes(reservation) => {
                 self.refund(reservation, now);
                 true
@@ -268,7 +233,7 @@ impl Desk {
     fn ask(&mut self, number: u32, holds: &mut Holds, now: Timestamp) {
         let line = &mut self.lines[number as usize];
         let head = self.queues.head(number);
-        let Some((slot, waiter)) = head.map(|slot| (slot, &mut self.waiters[slot as usize])) else {
+        let Some((slot, waiter)) = head.map(|slot| (slot, &mut self.waiters[slot])) else {
             line.is_open = false;
             return;
         };
@@ -324,7 +289,7 @@ impl Desk {
 
     fn let_through(&mut self, number: u32, ticket: Ticket, now: Timestamp) {
         self.queues.serve(number);
-        let arrived = self.waiters[ticket.slot as usize].arrived;
+        let arrived = self.waiters[ticket.slot].arrived;
         self.count(number, arrived, now);
         self.served += 1;
         let line = &mut self.lines[number as usize];
@@ -333,7 +298,7 @@ impl Desk {
         if !line.is_open {
             line.plan = None;
         }
-        let state = &mut self.waiters[ticket.slot as usize].state;
+        let state = &mut self.waiters[ticket.slot].state;
         if let State::Waits(ask) = std::mem::replace(state, State::Gone) {
             *state = State::Goes(self.quota.reserve(line.lane, ask, now).since(arrived));
         }
@@ -372,7 +337,7 @@ impl Desk {
 
     /// Moves the head of a line to the one where it belongs now, and has it asked there.
     fn stand_elsewhere(&mut self, from: u32, slot: u32) {
-        let waiter = &mut self.waiters[slot as usize];
+        let waiter = &mut self.waiters[slot];
         let State::Waits(ask) = std::mem::replace(&mut waiter.state, State::Gone) else {
             unreachable!("who is in a queue waits")
         };
@@ -382,23 +347,8 @@ impl Desk {
         let to = self.line(lane, &ask);
         self.queues.push(to, slot, number, &ask);
         self.lines[to as usize].is_open = true;
-        let waiter = &mut self.waiters[slot as usize];
+        let waiter = &mut self.waiters[slot];
         (waiter.line, waiter.state) = (to, State::Waits(ask));
-    }
-
-    fn waiter(&self, ticket: Ticket) -> Option<&Waiter> {
-        let waiter = self.waiters.get(ticket.slot as usize)?;
-        (waiter.number == ticket.number).then_some(waiter)
-    }
-
-    /// Takes what is in a slot, which is free then.
-    fn vacate(&mut self, slot: u32) -> State {
-        let waiter = &mut self.waiters[slot as usize];
-        let state = std::mem::replace(&mut waiter.state, State::Gone);
-        if !matches!(state, State::Gone) {
-            self.free.push(slot);
-        }
-        state
     }
 }
 
