@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use backends::sqlite::Coordination;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::port::Coordination as _;
-use ledger::port::coordination::{Member, Telling};
+use ledger::port::coordination::{Block, Member, Telling};
 use tokio::time::{Instant, MissedTickBehavior};
 
 const PROCESSES: usize = 8;
@@ -50,8 +50,13 @@ async fn take_part(path: &str) {
         println!("blocks {}", began.elapsed().as_micros());
         if beat % 20 == 0 {
             let began = Instant::now();
-            let until = Timestamp::constant(1_767_225_600, 0) + Duration::from_secs(beat);
-            board.close("app-1-acme", until).await.expect("it is kept");
+            let block = Block {
+                credential: "app-1-acme".to_owned(),
+                until: Timestamp::constant(1_767_225_600, 0) + Duration::from_secs(beat),
+                machine: String::new(),
+                ahead: SignedDuration::ZERO,
+            };
+            board.close(&block).await.expect("it is kept");
             println!("close {}", began.elapsed().as_micros());
         }
     }

@@ -12,7 +12,7 @@ mod report;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::ask::{Ask, Seen};
 use crate::block::{Block, Epoch};
@@ -412,6 +412,12 @@ impl CredentialQuota {
     /// Whether a request that was let through may still be sent: nothing has closed the credential since.
     pub fn is_open(&self, reservation: &Reservation, now: Timestamp) -> bool {
         reservation.epoch == self.block.epoch() && self.block.until(now).is_none()
+    }
+
+    /// Takes how far an earlier run on this machine has found GitHub's clock ahead, for as long as there is no answer yet: the
+    /// end of a block is an instant of that clock.
+    pub fn recall_clock(&mut self, ahead: SignedDuration) {
+        self.skew.recall(ahead);
     }
 
     /// What GitHub's clock shows when the caller's shows `at`.

@@ -29,6 +29,13 @@ impl Skew {
         self.offset = self.offsets.iter().max().copied().unwrap_or_default();
     }
 
+    /// Takes what an earlier run has found on this machine, for as long as there is no answer yet. Anything else is better.
+    pub fn recall(&mut self, ahead: SignedDuration) {
+        if self.offsets.is_empty() {
+            self.offset = ahead;
+        }
+    }
+
     /// How far GitHub's clock is ahead; negative if it is behind, zero while nothing is known.
     pub fn offset(&self) -> SignedDuration {
         self.offset
@@ -83,6 +90,17 @@ mod tests {
         assert_eq!(learnt(answers.clone()), SignedDuration::from_millis(-50));
         answers.reverse();
         assert_eq!(learnt(answers), SignedDuration::from_millis(-50));
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_found_holds_until_the_first_answer() {
+        let mut skew = Skew::default();
+        skew.recall(SignedDuration::from_secs(-90));
+        assert_eq!(skew.github(at(0)), at(-90_000));
+        skew.observe(at(-120_000), at(0));
+        assert_eq!(skew.offset(), SignedDuration::from_secs(-120));
+        skew.recall(SignedDuration::from_secs(-90));
+        assert_eq!(skew.offset(), SignedDuration::from_secs(-120));
     }
 
     #[test]

@@ -15,8 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use ledger::port::coordination::{Held, Member, Telling};
+use ledger::port::coordination::{Block, Held, Member, Telling};
 use ledger::port::{self, Result};
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -256,15 +255,15 @@ impl port::Coordination for Coordination {
         self.read("read what processes tell", board::held).await
     }
 
-    async fn close(&self, credential: &str, until: Timestamp) -> Result<()> {
-        let credential = credential.to_owned();
+    async fn close(&self, block: &Block) -> Result<()> {
+        let block = block.clone();
         self.change(Survives::Power, "record a block", move |connection| {
-            board::close(connection, &credential, until)
+            board::close(connection, &block)
         })
         .await
     }
 
-    async fn blocks(&self) -> Result<Vec<(String, Timestamp)>> {
+    async fn blocks(&self) -> Result<Vec<Block>> {
         self.read("read blocks", board::blocks).await
     }
 

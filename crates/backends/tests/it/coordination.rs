@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use backends::sqlite::Coordination;
 use ledger::port;
-use ledger::port::coordination::{Member, Telling};
+use ledger::port::coordination::{Block, Member, Telling};
 use rusqlite::Connection;
 
 fn member(name: &str, beat: u64) -> Member {
@@ -35,6 +35,15 @@ fn assert_sound(path: &Path) {
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();
     assert_eq!(verdict, "ok");
+}
+
+fn block(credential: &str, second: i64) -> Block {
+    Block {
+        credential: credential.to_owned(),
+        until: crate::at(second),
+        machine: "this one".to_owned(),
+        ahead: jiff::SignedDuration::from_millis(-700),
+    }
 }
 
 /// Opens fresh files in a directory that ends with it.

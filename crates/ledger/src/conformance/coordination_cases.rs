@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use super::fixture::together;
-use crate::port::coordination::{Coordination, Held, Member, Telling};
+use crate::port::coordination::{Block, Coordination, Held, Member, Telling};
 
 /// Opens a fresh, empty board, and gives so many handles to it, as so many processes have them.
 pub type Open<'a> = &'a dyn Fn(usize) -> Vec<Arc<dyn Coordination>>;
@@ -57,15 +57,21 @@ async fn all(board: &Arc<dyn Coordination>) -> Vec<Held> {
     board.held().await.expect("the board is read")
 }
 
-async fn blocks(board: &Arc<dyn Coordination>) -> Vec<(String, Timestamp)> {
+fn block(credential: &str, second: i64) -> Block {
+    Block {
+        credential: credential.to_owned(),
+        until: at(second),
+        machine: "this one".to_owned(),
+        ahead: SignedDuration::from_millis(-700),
+    }
+}
+
+async fn blocks(board: &Arc<dyn Coordination>) -> Vec<Block> {
     board.blocks().await.expect("blocks are read")
 }
 
-async fn close(board: &Arc<dyn Coordination>, credential: &str, until: Timestamp) {
-    board
-        .close(credential, until)
-        .await
-        .expect("the block is kept");
+async fn close(board: &Arc<dyn Coordination>, block: &Block) {
+    board.close(block).await.expect("the block is kept");
 }
 
 async fn learnt(board: &Arc<dyn Coordination>, credential: &str) -> Option<String> {
@@ -177,8 +183,8 @@ pub async fn credentials_do_not_mix(open: Open<'_>) {
         &[telling("a", "of a"), telling("A", "of A")],
     )
     .await;
-    close(&board, "a", at(10)).await;
-    close(&board, "a ", at(20)).await;
+    close(&board, &block("a", 10)).await;
+    close(&board, &block("a ", 20)).await;
     assert!(keep(&board, "a", "learnt of a", None).await);
     assert!(keep(&board, "a%", "learnt of a%", None).await);
     assert_eq!(
@@ -188,10 +194,7 @@ pub async fn credentials_do_not_mix(open: Open<'_>) {
             held(&ada, &telling("a", "of a"))
         ]
     );
-    assert_eq!(
-        blocks(&board).await,
-        [("a".to_owned(), at(10)), ("a ".to_owned(), at(20))]
-    );
+    assert_eq!(blocks(&board).await, [block("a", 10), block("a ", 20)]);
     assert_eq!(learnt(&board, "a").await.as_deref(), Some("learnt of a"));
     assert_eq!(learnt(&board, "a%").await.as_deref(), Some("learnt of a%"));
     assert_eq!(learnt(&board, "A").await, None);
@@ -347,27 +350,42 @@ pub async fn one_who_was_swept_by_mistake_is_back_with_the_next_exchange(open: O
     );
 }
 
-/// Whoever reports it, and to the microsecond.
+/// Whoever reports it, and to the microsecond. Who reports the latest end says by which clock.
 pub async fn a_block_only_grows(open: Open<'_>) {
     let boards = open(2);
     assert_eq!(blocks(&boards[0]).await, []);
-    close(&boards[0], "a", at(60)).await;
-    for (end, latest) in [(30, 60), (60, 60), (90, 90), (89, 90)] {
-        close(&boards[1], "a", at(end)).await;
+    close(&boards[0], &block("a", 60)).await;
+    let theirs = |second| Block {
+        machine: "that one".to_owned(),
+        ahead: SignedDuration::new(120, 1_000),
+        ..block("a", second)
+    };
+    let later = theirs(90);
+    let steps = [
+        (30, &block("a", 60)),
+        (60, &block("a", 60)),
+        (90, &later),
+        (89, &later),
+    ];
+    for (end, latest) in steps {
+        close(&boards[1], &theirs(end)).await;
         for board in &boards {
-            assert_eq!(blocks(board).await, [("a".to_owned(), at(latest))]);
+            assert_eq!(blocks(board).await, std::slice::from_ref(latest));
         }
     }
-    let fine = at(90) + SignedDuration::from_micros(1);
-    close(&boards[0], "a", fine).await;
-    assert_eq!(blocks(&boards[1]).await, [("a".to_owned(), fine)]);
+    let fine = Block {
+        until: at(90) + SignedDuration::from_micros(1),
+        ..block("a", 0)
+    };
+    close(&boards[0], &fine).await;
+    assert_eq!(blocks(&boards[1]).await, [fine]);
 }
 
 /// Members come and go; their blocks stay.
 pub async fn a_block_outlives_everybody(open: Open<'_>) {
     let boards = open(2);
     exchange(&boards[0], "ada", 1, &[telling("a", "1")]).await;
-    close(&boards[0], "a", at(60)).await;
+    close(&boards[0], &block("a", 60)).await;
     exchange(&boards[1], "bob", 1, &[telling("a", "1")]).await;
     boards[0].leave("ada").await.expect("it leaves");
     assert!(
@@ -377,7 +395,7 @@ pub async fn a_block_outlives_everybody(open: Open<'_>) {
             .expect("it is swept")
     );
     assert_eq!(all(&boards[1]).await, []);
-    assert_eq!(blocks(&boards[1]).await, [("a".to_owned(), at(60))]);
+    assert_eq!(blocks(&boards[1]).await, [block("a", 60)]);
 }
 
 /// By any handle, whatever is in it, and after everybody has left.

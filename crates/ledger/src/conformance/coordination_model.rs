@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
 use crate::port::Result;
-use crate::port::coordination::{Coordination, Held, Member, Telling};
+use crate::port::coordination::{Block, Coordination, Held, Member, Telling};
 
 #[derive(Default)]
 pub(super) struct Board(Mutex<Inner>);
@@ -15,7 +14,7 @@ pub(super) struct Board(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     held: BTreeMap<(String, String), Held>,
-    blocks: BTreeMap<String, Timestamp>,
+    blocks: BTreeMap<String, Block>,
     learnt: BTreeMap<String, String>,
 }
 
@@ -62,16 +61,17 @@ impl Coordination for Board {
         Ok(self.0.lock().unwrap().held.values().cloned().collect())
     }
 
-    async fn close(&self, credential: &str, until: Timestamp) -> Result<()> {
+    async fn close(&self, block: &Block) -> Result<()> {
         let mut inner = self.0.lock().unwrap();
-        let end = inner.blocks.entry(credential.to_owned()).or_insert(until);
-        *end = until.max(*end);
+        let known = inner.blocks.get(&block.credential);
+        if known.is_none_or(|known| known.until < block.until) {
+            inner.blocks.insert(block.credential.clone(), block.clone());
+        }
         Ok(())
     }
 
-    async fn blocks(&self) -> Result<Vec<(String, Timestamp)>> {
-        let inner = self.0.lock().unwrap();
-        Ok(inner.blocks.clone().into_iter().collect())
+    async fn blocks(&self) -> Result<Vec<Block>> {
+        Ok(self.0.lock().unwrap().blocks.values().cloned().collect())
     }
 
     async fn learnt(&self, credential: &str) -> Result<Option<String>> {

@@ -3,14 +3,14 @@
 //!
 //! **No clock is compared with another.** A member counts its [`Member::beat`] up with every exchange. Who reads judges by
 //! its own monotonic clock how long a beat has stood still; nothing here says when something was written. The only times
-//! are ends of blocks, and those are GitHub's.
+//! are ends of blocks, and those are GitHub's; beside each stands by which machine's clock it was reckoned, for that machine.
 //!
 //! **Nothing here is a lease.** A member that is gone leaves what it told last until somebody [sweeps](Coordination::sweep)
 //! it, and one that was swept by mistake is back with its next exchange. Blocks and what was learnt outlive everybody, and a
 //! loss of power too; what members tell need not, since it is about who is here now.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Result;
 
@@ -49,6 +49,20 @@ pub struct Held {
     pub view: String,
 }
 
+/// A span in which GitHub has said that nothing of a credential may be sent, and what it takes to tell after a restart whether
+/// it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The credential, by name.
+    pub credential: String,
+    /// The end, by GitHub's clock.
+    pub until: Timestamp,
+    /// The machine of the process that met it, from one start of the machine to the next. Another's clock says nothing here.
+    pub machine: String,
+    /// How far GitHub's clock was ahead of that machine's, as far as that process knew. To the microsecond.
+    pub ahead: SignedDuration,
+}
+
 /// The board. Each method is one step: a crash leaves all of it or nothing.
 #[async_trait]
 pub trait Coordination: Send + Sync + 'static {
@@ -66,13 +80,13 @@ pub trait Coordination: Send + Sync + 'static {
     /// What every member holds, by member, then credential. For those who only look.
     async fn held(&self) -> Result<Vec<Held>>;
 
-    /// Records that GitHub has closed a credential until `until`, by GitHub's clock. A block only grows: an earlier end
-    /// changes nothing. Answered when it is on disk.
-    async fn close(&self, credential: &str, until: Timestamp) -> Result<()>;
+    /// Records that GitHub has closed a credential. A block only grows: one that ends no later than what is recorded changes
+    /// nothing. Answered when it is on disk.
+    async fn close(&self, block: &Block) -> Result<()>;
 
-    /// The latest known end of a block of each credential that ever had one, passed or not, by credential. Cheap: it is
-    /// asked several times a second.
-    async fn blocks(&self) -> Result<Vec<(String, Timestamp)>>;
+    /// The block that ends last of each credential that ever had one, passed or not, by credential. Cheap: it is asked
+    /// several times a second.
+    async fn blocks(&self) -> Result<Vec<Block>>;
 
     /// What was last kept of how a credential is used, as it was kept.
     async fn learnt(&self, credential: &str) -> Result<Option<String>>;

@@ -21,7 +21,7 @@ use std::time::Duration;
 use github::{Clock, Gate, Governor};
 use jiff::{SignedDuration, Timestamp};
 use ledger::port;
-use ledger::port::coordination::{Coordination, Held, Member, Telling};
+use ledger::port::coordination::{Block, Coordination, Held, Member, Telling};
 use quota::{CredentialQuota, Heard, Hearing, Learnt, Share};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
@@ -51,8 +51,15 @@ const TRIES: u32 = 5;
 /// When the process ends, the board gets so long for each last step.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Ends of a block that are no further apart are the same end, told by clocks that know GitHub's to a second.
+/// Ends of a block that are no further apart are the same end, told by two who know GitHub's clock to a second each.
 const SAME_END: SignedDuration = SignedDuration::from_secs(2);
+
+/// GitHub's clock is known by dates that are cut to seconds, so it may be ahead by so much of what is known. Whoever reads the
+/// end of a block knows it no better.
+const TO_A_SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// The board may round an end up by so much.
+const ROUNDED: SignedDuration = SignedDuration::from_micros(1);
 
 /// What a person is shown of each credential, by its name.
 pub type Views = Arc<dyn Fn() -> BTreeMap<String, String> + Send + Sync>;
@@ -73,14 +80,16 @@ struct Inner {
     members: Mutex<Members>,
     /// Whose shares could not be read, so that it is said once.
     unread: Mutex<Vec<String>>,
-    blocks: Mutex<BTreeMap<String, Block>>,
+    /// This machine, until it is started again.
+    machine: String,
+    blocks: Mutex<BTreeMap<String, Ends>>,
     /// What the board has of what was learnt, as far as it was taken in.
     learnt: Mutex<BTreeMap<String, String>>,
 }
 
-/// The block of a credential, on either side.
+/// The end of the block of a credential, on either side.
 #[derive(Debug, Default, Clone, Copy)]
-struct Block {
+struct Ends {
     /// What the board last said.
     on_board: Option<Timestamp>,
     /// What the gate was last told.
@@ -96,6 +105,13 @@ pub fn member_name() -> String {
     // The standard library seeds each of its hashers anew.
     let random = RandomState::new().build_hasher().finish();
     format!("{host}-{}-{random:016x}", std::process::id())
+}
+
+/// What this machine is called until it is started again; nothing where the kernel does not say.
+fn machine() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
 }
 
 impl Fleet {
@@ -118,6 +134,7 @@ impl Fleet {
                 standing: Standing::new(health, clock),
                 members: Mutex::default(),
                 unread: Mutex::default(),
+                machine: machine(),
                 blocks: Mutex::default(),
                 learnt: Mutex::default(),
             }),
@@ -311,37 +328,56 @@ impl Inner {
 
     /// Records the blocks that end later than the board says by more than `leeway`.
     async fn write_blocks(&self, leeway: SignedDuration) -> port::Result<()> {
-        for report in self.governor.report() {
-            let Some(until) = report.quota.closed_until else {
-                continue;
-            };
+        for (credential, gate) in self.governor.gates() {
+            let (until, ahead) = gate.with_quota(|quota, now| {
+                let ahead = quota.github_time(now).duration_since(now);
+                (quota.report(now).closed_until, ahead)
+            });
+            let Some(until) = until else { continue };
             let on_board = lock(&self.blocks)
-                .get(&report.credential)
-                .and_then(|block| block.on_board);
+                .get(&credential)
+                .and_then(|ends| ends.on_board);
             if on_board.is_some_and(|end| until.duration_since(end) <= leeway) {
                 continue;
             }
-            self.board.close(&report.credential, until).await?;
-            let mut blocks = lock(&self.blocks);
-            let block = blocks.entry(report.credential).or_default();
-            block.at_gate = block.at_gate.max(Some(until));
+            let block = Block {
+                credential,
+                until: until.checked_add(TO_A_SECOND).unwrap_or(until),
+                machine: self.machine.clone(),
+                ahead,
+            };
+            self.board.close(&block).await?;
+            // This gate knows the end better than the board does.
+            let mut known = lock(&self.blocks);
+            let ends = known.entry(block.credential).or_default();
+            ends.at_gate = ends.at_gate.max(block.until.checked_add(ROUNDED).ok());
         }
         Ok(())
     }
 
     /// Closes the gates until the ends that the board knows.
     async fn read_blocks(&self) -> port::Result<()> {
-        let on_board: BTreeMap<String, Timestamp> =
-            self.board.blocks().await?.into_iter().collect();
+        let mut on_board: BTreeMap<String, Block> = self
+            .board
+            .blocks()
+            .await?
+            .into_iter()
+            .map(|block| (block.credential.clone(), block))
+            .collect();
         for (credential, gate) in self.governor.gates() {
-            let mut blocks = lock(&self.blocks);
-            let block = blocks.entry(credential.clone()).or_default();
-            block.on_board = on_board.get(&credential).copied();
-            if let Some(until) = block.on_board.filter(|until| Some(*until) > block.at_gate) {
-                block.at_gate = Some(until);
-                drop(blocks);
-                gate.close(until);
+            let block = on_board.remove(&credential);
+            let mut known = lock(&self.blocks);
+            let ends = known.entry(credential).or_default();
+            ends.on_board = block.as_ref().map(|block| block.until);
+            let Some(block) = block.filter(|block| Some(block.until) > ends.at_gate) else {
+                continue;
+            };
+            ends.at_gate = Some(block.until);
+            drop(known);
+            if !self.machine.is_empty() && block.machine == self.machine {
+                gate.with_quota(|quota, _| quota.recall_clock(block.ahead));
             }
+            gate.close(block.until);
         }
         Ok(())
     }

@@ -199,6 +199,15 @@ fn what_is_wrong_is_named_with_its_remedy() {
         "state: failed",
         &["--state"],
     );
+    let board = [
+        token[0],
+        ("TIDEGATE_COORDINATION_PATH", file.to_str().expect("UTF-8")),
+    ];
+    check_failed(
+        doctor(&["--org", "acme"], &board),
+        "coordination: failed",
+        &["not a SQLite database", "coordination.path"],
+    );
 }
 
 #[test]

@@ -15,7 +15,10 @@ CREATE TABLE tellings (
 
 CREATE TABLE blocks (
     credential   TEXT PRIMARY KEY NOT NULL,
-    closed_until INTEGER NOT NULL
+    closed_until INTEGER NOT NULL,
+    -- By whose clock it was reckoned, and how far GitHub's was ahead of it, in microseconds.
+    machine      TEXT NOT NULL,
+    ahead        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE learnt (

@@ -1,7 +1,7 @@
 //! The steps on the board, each inside a transaction that its caller has begun.
 
-use jiff::Timestamp;
-use ledger::port::coordination::{Held, Member, Telling};
+use jiff::{SignedDuration, Timestamp};
+use ledger::port::coordination::{Block, Held, Member, Telling};
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::super::fault::Fault;
@@ -63,16 +63,19 @@ fn read(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<H
     Ok(held.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn close(
-    connection: &Connection,
-    credential: &str,
-    until: Timestamp,
-) -> Result<(), Fault> {
-    let sql = "INSERT INTO blocks (credential, closed_until) VALUES (?1, ?2)
-        ON CONFLICT (credential) DO UPDATE SET closed_until = max(closed_until, excluded.closed_until)";
-    connection
-        .prepare_cached(sql)?
-        .execute((credential, Micros(no_earlier(until))))?;
+pub(super) fn close(connection: &Connection, block: &Block) -> Result<(), Fault> {
+    let sql =
+        "INSERT INTO blocks (credential, closed_until, machine, ahead) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (credential) DO UPDATE
+        SET closed_until = excluded.closed_until, machine = excluded.machine, ahead = excluded.ahead
+        WHERE excluded.closed_until > closed_until";
+    let ahead = i64::try_from(block.ahead.as_micros()).unwrap_or_default();
+    connection.prepare_cached(sql)?.execute((
+        &block.credential,
+        Micros(no_earlier(block.until)),
+        &block.machine,
+        ahead,
+    ))?;
     Ok(())
 }
 
@@ -86,10 +89,17 @@ fn no_earlier(until: Timestamp) -> Timestamp {
     rounded.unwrap_or(until)
 }
 
-pub(super) fn blocks(connection: &Connection) -> Result<Vec<(String, Timestamp)>, Fault> {
-    let sql = "SELECT credential, closed_until FROM blocks ORDER BY credential";
+pub(super) fn blocks(connection: &Connection) -> Result<Vec<Block>, Fault> {
+    let sql = "SELECT credential, closed_until, machine, ahead FROM blocks ORDER BY credential";
     let mut statement = connection.prepare_cached(sql)?;
-    let blocks = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Micros>(1)?.0)))?;
+    let blocks = statement.query_map([], |row| {
+        Ok(Block {
+            credential: row.get(0)?,
+            until: row.get::<_, Micros>(1)?.0,
+            machine: row.get(2)?,
+            ahead: SignedDuration::from_micros(row.get(3)?),
+        })
+    })?;
     Ok(blocks.collect::<rusqlite::Result<_>>()?)
 }
 

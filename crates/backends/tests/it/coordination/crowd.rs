@@ -11,8 +11,7 @@ use ledger::port::Coordination as _;
 use ledger::port::coordination::Held;
 use rusqlite::Connection;
 
-use super::{assert_sound, member, telling};
-use crate::at;
+use super::{assert_sound, block, member, telling};
 use crate::open::directory;
 
 const PROCESSES: usize = 5;
@@ -98,7 +97,7 @@ async fn take_part(name: &str, path: &str) {
         before = heard;
         say(&format!("told {beat}"));
         if beat % 10 == 0 {
-            board.close(name, at(beat.cast_signed())).await.unwrap();
+            board.close(&block(name, beat.cast_signed())).await.unwrap();
             say(&format!("closed {beat}"));
             loop {
                 let kept = board.learnt("a").await.unwrap();
@@ -162,14 +161,16 @@ fn listen(mut child: Other, kill: bool) -> BTreeMap<String, u64> {
 async fn audit(path: &Path, names: &[String], acknowledged: &[BTreeMap<String, u64>]) {
     let board = Coordination::open(path).unwrap();
     let held = whole(board.held().await.unwrap());
-    let blocks: BTreeMap<_, _> = board.blocks().await.unwrap().into_iter().collect();
+    let blocks = board.blocks().await.unwrap();
     let learnt = board.learnt("a").await.unwrap().unwrap();
     for (number, (name, acknowledged)) in names.iter().zip(acknowledged).enumerate() {
         let [told, closed, said] = ["told", "closed", "learnt"].map(|what| acknowledged[what]);
         // Death can come between a commit and its acknowledgement.
         let more = u64::from(number < KILLED);
         assert!((told..=told + more).contains(&held[name]), "{name}");
-        assert!(blocks[name] >= at(closed.cast_signed()), "{name}");
+        let block = super::block(name, closed.cast_signed());
+        let known = blocks.iter().find(|known| known.credential == *name);
+        assert!(known.unwrap().until >= block.until, "{name}");
         for beat in (10..=said).step_by(10) {
             assert!(learnt.contains(&format!(" {name}:{beat}")), "{learnt}");
         }
@@ -181,7 +182,7 @@ async fn audit(path: &Path, names: &[String], acknowledged: &[BTreeMap<String, u
 /// A child that begins to write and never ends.
 fn hold_until_killed(path: &str) -> ! {
     let connection = Connection::open(path).unwrap();
-    let sql = "BEGIN IMMEDIATE; INSERT INTO blocks VALUES ('a', 1); DELETE FROM tellings;";
+    let sql = "BEGIN IMMEDIATE; INSERT INTO blocks VALUES ('a', 1, 'x', 0); DELETE FROM tellings;";
     connection.execute_batch(sql).unwrap();
     // The test runner has begun a line of its own.
     say("\nholding");

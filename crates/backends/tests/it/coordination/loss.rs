@@ -8,8 +8,7 @@ use ledger::port::coordination::Held;
 use ledger::port::{self, Coordination as _};
 use rusqlite::Connection;
 
-use super::{assert_sound, member, telling};
-use crate::at;
+use super::{assert_sound, block, member, telling};
 use crate::open::{directory, names};
 
 async fn exchange(board: &Coordination, name: &str, beat: u64) -> port::Result<Vec<Held>> {
@@ -44,7 +43,7 @@ async fn a_file_that_was_taken_away_is_missed_and_made_anew_and_all_meet_in_the_
         );
         exchange(&ada, "ada", 1).await.unwrap();
         assert_eq!(exchange(&bob, "bob", 1).await.unwrap().len(), 1);
-        ada.close("a", at(60)).await.unwrap();
+        ada.close(&block("a", 60)).await.unwrap();
         for end in ends {
             fs::remove_file(with(&path, end)).unwrap();
         }
@@ -57,9 +56,9 @@ async fn a_file_that_was_taken_away_is_missed_and_made_anew_and_all_meet_in_the_
         assert_eq!(exchange(&bob, "bob", 3).await.unwrap()[0].member, "ada");
         said(bob.blocks().await);
         assert_eq!(bob.blocks().await.unwrap(), []);
-        bob.close("a", at(90)).await.unwrap();
+        bob.close(&block("a", 90)).await.unwrap();
         said(ada.blocks().await);
-        assert_eq!(ada.blocks().await.unwrap(), [("a".to_owned(), at(90))]);
+        assert_eq!(ada.blocks().await.unwrap(), [block("a", 90)]);
         for n in 4..300 {
             exchange(&ada, "ada", n).await.unwrap();
             assert_eq!(exchange(&bob, "bob", n).await.unwrap()[0].beat, n);
@@ -108,7 +107,7 @@ async fn a_directory_that_goes_and_comes_back_costs_the_time_in_between() {
     fs::create_dir(&here).unwrap();
     let board = Coordination::open(here.join("board")).unwrap();
     exchange(&board, "ada", 1).await.unwrap();
-    board.close("a", at(60)).await.unwrap();
+    board.close(&block("a", 60)).await.unwrap();
     fs::rename(&here, &away).unwrap();
     for beat in 2..5 {
         said(exchange(&board, "ada", beat).await);
@@ -116,7 +115,7 @@ async fn a_directory_that_goes_and_comes_back_costs_the_time_in_between() {
     }
     fs::rename(&away, &here).unwrap();
     exchange(&board, "ada", 5).await.unwrap();
-    assert_eq!(board.blocks().await.unwrap(), [("a".to_owned(), at(60))]);
+    assert_eq!(board.blocks().await.unwrap(), [block("a", 60)]);
 }
 
 #[tokio::test]
@@ -145,12 +144,12 @@ async fn while_another_program_holds_the_file_nothing_is_written_and_blocks_can_
     let directory = directory();
     let path = directory.path().join("board");
     let board = Coordination::open(&path).unwrap();
-    board.close("a", at(60)).await.unwrap();
+    board.close(&block("a", 60)).await.unwrap();
     let shell = Connection::open(&path).unwrap();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     let why = said(exchange(&board, "ada", 1).await);
     assert!(why.contains("locked"), "{why}");
-    assert_eq!(board.blocks().await.unwrap(), [("a".to_owned(), at(60))]);
+    assert_eq!(board.blocks().await.unwrap(), [block("a", 60)]);
     shell.execute_batch("ROLLBACK").unwrap();
     exchange(&board, "ada", 2).await.unwrap();
 }

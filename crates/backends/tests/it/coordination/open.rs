@@ -8,8 +8,7 @@ use backends::sqlite::{Coordination, OpenError, Problem, Sqlite};
 use ledger::port::Coordination as _;
 use rusqlite::Connection;
 
-use super::{member, telling};
-use crate::at;
+use super::{block, member, telling};
 use crate::open::{allow, as_an_ordinary_user, directory, names};
 
 /// The refusal, which is one line that names the file and nothing of the state's.
@@ -141,11 +140,11 @@ async fn who_only_looks_sees_what_is_told_and_can_write_nothing() {
         .exchange(&member("ada", 1), &[telling("a", "1")])
         .await
         .unwrap();
-    board.close("a", at(60)).await.unwrap();
+    board.close(&block("a", 60)).await.unwrap();
     board.keep_learnt("a", "all of it", None).await.unwrap();
     assert_eq!(eyes.held().await.unwrap(), board.held().await.unwrap());
     assert_eq!(eyes.held().await.unwrap().len(), 1);
-    assert_eq!(eyes.blocks().await.unwrap(), [("a".to_owned(), at(60))]);
+    assert_eq!(eyes.blocks().await.unwrap(), [block("a", 60)]);
     assert_eq!(
         eyes.learnt("a").await.unwrap().as_deref(),
         Some("all of it")
@@ -155,7 +154,7 @@ async fn who_only_looks_sees_what_is_told_and_can_write_nothing() {
         eyes.exchange(&member("eyes", 1), &[]).await.unwrap_err(),
         eyes.leave("ada").await.unwrap_err(),
         eyes.sweep(&member("ada", 1)).await.unwrap_err(),
-        eyes.close("a", at(90)).await.unwrap_err(),
+        eyes.close(&block("a", 90)).await.unwrap_err(),
         eyes.keep_learnt("a", "nothing", Some("all of it"))
             .await
             .unwrap_err(),
@@ -164,7 +163,7 @@ async fn who_only_looks_sees_what_is_told_and_can_write_nothing() {
         refusals.iter().all(ledger::port::Error::is_unavailable),
         "{refusals:?}"
     );
-    assert_eq!(board.blocks().await.unwrap(), [("a".to_owned(), at(60))]);
+    assert_eq!(board.blocks().await.unwrap(), [block("a", 60)]);
 
     drop(board);
     let eyes = Coordination::read_only(&path).unwrap();
@@ -184,13 +183,13 @@ async fn a_board_says_the_same_after_it_was_closed_and_opened_again() {
         .exchange(&member("ada", u64::MAX), &[telling("a", "1")])
         .await
         .unwrap();
-    board.close("a", at(60)).await.unwrap();
+    board.close(&block("a", 60)).await.unwrap();
     board.keep_learnt("a", "all of it", None).await.unwrap();
     let held = board.held().await.unwrap();
     drop(board);
     let board = Coordination::open(&path).unwrap();
     assert_eq!(board.held().await.unwrap(), held);
-    assert_eq!(board.blocks().await.unwrap(), [("a".to_owned(), at(60))]);
+    assert_eq!(board.blocks().await.unwrap(), [block("a", 60)]);
     assert_eq!(
         board.learnt("a").await.unwrap().as_deref(),
         Some("all of it")
