@@ -168,9 +168,9 @@ async fn audit(path: &Path, names: &[String], acknowledged: &[BTreeMap<String, u
         // Death can come between a commit and its acknowledgement.
         let more = u64::from(number < KILLED);
         assert!((told..=told + more).contains(&held[name]), "{name}");
-        let block = super::block(name, closed.cast_signed());
+        let last = block(name, closed.cast_signed());
         let known = blocks.iter().find(|known| known.credential == *name);
-        assert!(known.unwrap().until >= block.until, "{name}");
+        assert!(known.unwrap().until >= last.until, "{name}");
         for beat in (10..=said).step_by(10) {
             assert!(learnt.contains(&format!(" {name}:{beat}")), "{learnt}");
         }

@@ -4,13 +4,16 @@ use std::sync::atomic::AtomicUsize;
 
 use async_trait::async_trait;
 use backends::sqlite::Coordination as Sqlite;
-use github::Lane;
 use github::gate::Ask;
-use quota::{Observation, Refusal, Resource, Seen};
+use github::{Gate, Lane};
+use jiff::Timestamp;
+use ledger::port::coordination::Block;
+use quota::{Learnt, Observation, Refusal, Resource, Seen};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::blocks::{LOOK_EVERY, TO_A_SECOND};
 use super::*;
 use crate::health::{Component, Condition};
 
