@@ -70,6 +70,19 @@ impl Demand {
         }
     }
 
+    /// What chance makes of the rate of the lanes before `lane` within `horizon`.
+    pub(crate) fn steady_before(&self, lane: Lane, horizon: Duration) -> u64 {
+        match class_before(lane) {
+            Some(class) => self.curves[class].steady(horizon),
+            None => 0,
+        }
+    }
+
+    /// Whether the lanes before `lane` have spent anything.
+    pub(crate) fn is_seen(&self, lane: Lane) -> bool {
+        class_before(lane).is_some_and(|class| self.curves[class].is_seen())
+    }
+
     /// Whether a burst of live work is under way.
     pub(crate) fn is_in_burst(&self, now: Timestamp) -> bool {
         self.curves[0].is_in_burst(now)

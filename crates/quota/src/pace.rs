@@ -246,8 +246,7 @@ fn is_early(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Option<
     if level.full_at.is_none() && under_way(ask, level.in_flight, level.held) > 0 {
         return Some(WaitReason::Pacing.until(None));
     }
-    let floor = known.pacer.floor(lane, level.limit, level.horizon(now));
-    let slot = known.pacer.slot(&level, floor, now)?;
+    let slot = known.pacer.slot(lane, &level, now)?;
     (slot > now).then(|| WaitReason::Pacing.until(Some(slot)))
 }
 

@@ -121,7 +121,7 @@ impl Pacer<'_> {
     }
 
     /// When the next request of work without a bound of its own may go; `None` for at once.
-    pub(crate) fn slot(&self, level: &Level, floor: u64, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn slot(&self, lane: Lane, level: &Level, now: Timestamp) -> Option<Timestamp> {
         let is_spread = match self.policy {
             Policy::Even => true,
             Policy::Adaptive => {
@@ -131,6 +131,8 @@ impl Pacer<'_> {
             }
             Policy::Reactive | Policy::Sprint => false,
         };
+        // The pace yields to what others spend by itself; what they may need yet is the floor's affair.
+        let floor = reserve::floor(lane, self.reserve, level.limit);
         is_spread.then(|| self.even.slot(level, floor)).flatten()
     }
 

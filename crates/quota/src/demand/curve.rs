@@ -212,6 +212,16 @@ impl Curve {
         self.most_within(length).max(chance.max(bursts).ceil() as u64)
     }
 
+    /// What chance makes of the rate within `horizon`.
+    pub(crate) fn steady(&self, horizon: Duration) -> u64 {
+        by_chance(self.summary.rate, horizon.as_secs_f64()).ceil() as u64
+    }
+
+    /// Whether anything was spent.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.summary.most[COUNT - 1] > 0
+    }
+
     /// Whether more has come in the last seconds than chance makes of a calm time.
     pub(crate) fn is_in_burst(&self, now: Timestamp) -> bool {
         let latest = f64::from(self.sums[0]);

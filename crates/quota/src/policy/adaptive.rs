@@ -5,7 +5,9 @@
 //!
 //! - Work of which nobody has heard yet may come at any time, so the configured reserve is held as well, until the last moment
 //!   from which it can still be spent before the reset. That costs nothing but time: what is not spent early is spent late.
-//! - In the first hours there is little to learn from. Bulk work is then spread over the window as [`even`](super::even) does.
+//! - In the first hours there is little to learn from. Bulk work is then spread over the window as [`even`](super::even) does,
+//!   and once any work of the lanes before has been seen, half as much again is held on top of what chance makes of it: its
+//!   bursts may overlap before the first of them has been seen.
 
 use std::time::Duration;
 
@@ -18,11 +20,11 @@ use crate::reserve;
 use crate::time::between;
 
 /// The reserve is let go over at least this time before the reset.
-const RELEASE: Duration = Duration::from_secs(60);
+const RELEASE: Duration = Duration::from_secs(90);
 /// What bulk work spends in a second at most: 80 % of 900 points in a minute.
 const PER_SECOND: f64 = 12.0;
 /// Some of that is lost to waiting for answers.
-const MARGIN: f64 = 0.8;
+const MARGIN: f64 = 0.9;
 
 /// What has to remain once a request of `lane` is paid, `horizon` before the reset.
 pub(crate) fn floor(
@@ -33,13 +35,21 @@ pub(crate) fn floor(
     horizon: Duration,
 ) -> u64 {
     let learnt = demand.before(lane, horizon);
-    let held = held(reserve::kept_by(lane, configured, limit), horizon);
+    let held = if demand.is_learnt() || !demand.is_seen(lane) {
+        let reserve = reserve::kept_by(lane, configured, limit);
+        held(reserve, release(reserve), horizon)
+    } else {
+        let more = configured.saturating_add(configured / 2);
+        let reserve = reserve::kept_by(lane, more, limit);
+        let steady = demand.steady_before(lane, horizon);
+        steady.saturating_add(held(reserve, RELEASE.as_secs_f64(), horizon))
+    };
     learnt.max(held).min(limit)
 }
 
-/// The part of the reserve that is still held `horizon` before the reset.
-fn held(reserve: u64, horizon: Duration) -> u64 {
-    let part = horizon.as_secs_f64() / release(reserve);
+/// The part of a reserve that is still held `horizon` before the reset, where it is let go over so many seconds.
+fn held(reserve: u64, release: f64, horizon: Duration) -> u64 {
+    let part = horizon.as_secs_f64() / release;
     (reserve as f64 * part.min(1.0)).ceil() as u64
 }
 

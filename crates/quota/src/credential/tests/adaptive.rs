@@ -47,9 +47,9 @@ fn after_a_quiet_day_bulk_goes_at_once_down_to_the_reserve() {
 fn the_reserve_is_held_until_it_can_just_be_spent_before_the_reset() {
     let quota = learnt(4000);
     let floors = [0.0, 3490.0, 3550.0, 3595.0, 3600.0].map(|now| floor(&quota, Lane::Bulk, now));
-    assert_eq!(floors, [1000, 1000, 490, 58, 10]);
+    assert_eq!(floors, [1000, 1000, 551, 65, 11]);
     let (_, until) = waits(&quota, Lane::Bulk, 1.0).unwrap();
-    assert!((3496.0..3500.0).contains(&until), "{until}");
+    assert!((3505.0..3512.0).contains(&until), "{until}");
     assert_eq!(waits(&quota, Lane::Bulk, until), None);
 }
 
