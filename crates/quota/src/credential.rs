@@ -291,6 +291,7 @@ impl CredentialQuota {
         }
         Share {
             resources,
+            github: self.skew.is_known().then_some(github),
             closed_until: self.block.until(now).map(|until| self.skew.github(until)),
             rest_points,
             graphql_points,
@@ -321,6 +322,10 @@ impl CredentialQuota {
     }
 
     fn hear_one(&mut self, other: &Heard, now: Timestamp) {
+        // Told a moment ago: close enough to begin with.
+        if let Some(github) = other.share.github.filter(|_| !self.skew.is_known()) {
+            self.skew.observe(github, now);
+        }
         if let Some(until) = other.share.closed_until {
             self.close(until, now);
         }

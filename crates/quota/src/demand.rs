@@ -78,9 +78,12 @@ impl Demand {
         }
     }
 
-    /// Whether the lanes before `lane` have spent anything.
-    pub(crate) fn is_seen(&self, lane: Lane) -> bool {
-        class_before(lane).is_some_and(|class| self.curves[class].is_seen())
+    /// What the lanes before `lane` have spent in their greatest hour.
+    pub(crate) fn seen_before(&self, lane: Lane) -> u64 {
+        match class_before(lane) {
+            Some(class) => self.curves[class].greatest_hour(),
+            None => 0,
+        }
     }
 
     /// Whether a burst of live work is under way.

@@ -27,6 +27,9 @@ const STALENESS: Duration = Duration::from_secs(2);
 pub struct Share {
     /// Each bucket that it spends from.
     pub resources: Vec<ResourceShare>,
+    /// What GitHub's clock shows, as far as it has seen it.
+    #[serde(default)]
+    pub github: Option<Timestamp>,
     /// The end of the block that it has met.
     pub closed_until: Option<Timestamp>,
     /// Secondary points of REST that it has sent in the last minute.

@@ -36,6 +36,11 @@ impl Skew {
         }
     }
 
+    /// Whether GitHub's clock has been seen.
+    pub fn is_known(&self) -> bool {
+        !self.offsets.is_empty()
+    }
+
     /// How far GitHub's clock is ahead; negative if it is behind, zero while nothing is known.
     pub fn offset(&self) -> SignedDuration {
         self.offset

@@ -217,9 +217,9 @@ impl Curve {
         by_chance(self.summary.rate, horizon.as_secs_f64()).ceil() as u64
     }
 
-    /// Whether anything was spent.
-    pub(crate) fn is_seen(&self) -> bool {
-        self.summary.most[COUNT - 1] > 0
+    /// What was spent in the greatest hour.
+    pub(crate) fn greatest_hour(&self) -> u64 {
+        u64::from(self.summary.most[COUNT - 1])
     }
 
     /// Whether more has come in the last seconds than chance makes of a calm time.

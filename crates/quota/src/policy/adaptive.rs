@@ -6,8 +6,8 @@
 //! - Work of which nobody has heard yet may come at any time, so the configured reserve is held as well, until the last moment
 //!   from which it can still be spent before the reset. That costs nothing but time: what is not spent early is spent late.
 //! - In the first hours there is little to learn from. Bulk work is then spread over the window as [`even`](super::even) does,
-//!   and once any work of the lanes before has been seen, half as much again is held on top of what chance makes of it: its
-//!   bursts may overlap before the first of them has been seen.
+//!   and once work of the lanes before has been seen, twice that, up to half the reserve, is held on top of the reserve and of what
+//!   chance makes of it: its bursts may overlap before the first of them has been seen.
 
 use std::time::Duration;
 
@@ -35,12 +35,13 @@ pub(crate) fn floor(
     horizon: Duration,
 ) -> u64 {
     let learnt = demand.before(lane, horizon);
-    let held = if demand.is_learnt() || !demand.is_seen(lane) {
+    let seen = demand.seen_before(lane);
+    let held = if demand.is_learnt() || seen == 0 {
         let reserve = reserve::kept_by(lane, configured, limit);
         held(reserve, release(reserve), horizon)
     } else {
-        let more = configured.saturating_add(configured / 2);
-        let reserve = reserve::kept_by(lane, more, limit);
+        let more = (configured / 2).min(seen.saturating_mul(2));
+        let reserve = reserve::kept_by(lane, configured.saturating_add(more), limit);
         let steady = demand.steady_before(lane, horizon);
         steady.saturating_add(held(reserve, RELEASE.as_secs_f64(), horizon))
     };

@@ -113,7 +113,12 @@ impl<'a> Engine<'a> {
 
     fn new(world: &'a World, policy: Policy, bulk: Bulk, pictures: Pictures) -> Engine<'a> {
         let scenario = &world.scenario;
-        let mut processes: Vec<Process> = (0..scenario.processes)
+        let count = match bulk {
+            Bulk::Job => scenario.processes,
+            // Those without live work have nothing to do.
+            Bulk::Without { .. } => 1,
+        };
+        let mut processes: Vec<Process> = (0..count)
             .map(|number| {
                 let jitter = world.stream(&format!("jitter {number}"));
                 Process::new(policy, scenario.skew * SECOND, jitter)
@@ -122,7 +127,7 @@ impl<'a> Engine<'a> {
         // The others remember nothing of an earlier window.
         let learns = policy == Policy::Adaptive && scenario.history > 0;
         let github = history::pass(world, learns.then(|| &mut processes[0]));
-        let mut store = Store::new(scenario.processes, world.store_lost);
+        let mut store = Store::new(count, world.store_lost);
         if learns {
             store.keep_learnt(&processes[0], 0);
             for process in &mut processes[1..] {

@@ -312,11 +312,12 @@ pub fn matrix() -> Vec<Scenario> {
         Scenario {
             bursts: Some(Bursts {
                 surely: Surely::Overlap,
+                apart: f64::INFINITY,
                 ..BURSTS
             }),
             ..cold(
                 "cold-overlap",
-                "live 0.2/s and two bursts that overlap, nothing learnt yet",
+                "live 0.2/s and the first two bursts ever, which overlap",
                 Steady(0.2),
             )
         },

@@ -222,3 +222,29 @@ fn processes_together_keep_to_the_rate_of_one() {
     assert!(most <= 900, "{most} in a minute");
     assert!(sent >= 1800, "{sent} in three minutes");
 }
+
+#[test]
+fn a_process_that_begins_with_a_wrong_clock_takes_github_s_from_the_others_and_keeps_their_block() {
+    let mut processes = processes(2, 100);
+    let dated = |seen: Seen| Seen {
+        observation: Observation {
+            date: Some(at(1.0)),
+            ..seen.observation
+        },
+        ..seen
+    };
+    ask(&mut processes[0], Lane::Live, &dated(answer(101)), 1.0);
+    ask(&mut processes[0], Lane::Bulk, &secondary(Some(60)), 2.0);
+    let share = processes[0].share(at(3.0));
+    // Its clock is two minutes ahead: by that, the block has ended.
+    let mut newcomer = paced_by(Policy::Adaptive);
+    let heard = vec![Heard {
+        member: "process-0".to_owned(),
+        share,
+    }];
+    let me = "process-9".to_owned();
+    newcomer.hear(&Hearing::Others { me, heard }, at(123.0));
+    let (reason, until) = waits(&newcomer, Lane::Live, 123.0).unwrap();
+    assert_eq!(reason, WaitReason::Blocked);
+    assert!((181.0..=183.0).contains(&until), "{until}");
+}

@@ -86,7 +86,11 @@ impl Engine<'_> {
     }
 
     pub(super) fn kill(&mut self, number: usize) {
-        if !self.processes[number].is_alive {
+        if !self
+            .processes
+            .get(number)
+            .is_some_and(|process| process.is_alive)
+        {
             return;
         }
         let works = self.processes[number].slots;
@@ -102,8 +106,8 @@ impl Engine<'_> {
         let process = &mut self.processes[number];
         process.is_alive = true;
         self.store.teach(process, self.now);
-        self.store.tell_block(process, self.now);
         self.store.exchange(number, process, self.now);
+        self.store.tell_block(process, self.now);
         self.schedule_exchange(number, 0);
         self.take_items(number);
         self.turn(number);
