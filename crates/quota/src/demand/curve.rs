@@ -254,7 +254,8 @@ impl Curve {
         let present = self.head.map_or(0, |head| head / HOUR);
         let theirs: Vec<Hour> = hours
             .iter()
-            .filter(|hour| hour.number <= present && hour.most.len() == COUNT)
+            .filter(|hour| (present - KEPT as i64..=present).contains(&hour.number))
+            .filter(|hour| hour.most.len() == COUNT)
             .cloned()
             .collect();
         self.is_taught |= theirs.iter().any(|hour| hour.number < present);
@@ -326,8 +327,7 @@ impl Curve {
     /// How many bursts there are in an hour: as many as were seen, and a standard deviation more, since they were few.
     fn bursts_in_an_hour(&self) -> f64 {
         let closed = &self.hours[..self.hours_closed()];
-        let seen: u32 = closed.iter().map(|hour| hour.bursts).sum();
-        let seen = f64::from(seen);
+        let seen: f64 = closed.iter().map(|hour| f64::from(hour.bursts)).sum();
         (seen + seen.sqrt() + 0.5) / closed.len().max(1) as f64
     }
 
