@@ -14,7 +14,7 @@ const FIRST: Duration = MINUTE;
 /// The doubling ends here.
 const LONGEST_UNSTATED: Duration = Duration::from_secs(16 * 60);
 /// A stated wait is obeyed up to a day; beyond that it is taken for a mistake.
-const LONGEST_STATED: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LONGEST_STATED: Duration = Duration::from_secs(24 * 3600);
 
 /// Which incidents a request knew of when it was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

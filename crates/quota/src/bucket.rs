@@ -297,8 +297,9 @@ impl Window {
     }
 
     fn place(&self, reading: &Reading, now: Timestamp) -> Place {
+        let has_passed = self.full_at().is_some_and(|full_at| full_at <= now);
         let (Some(ours), Some(theirs)) = (self.reset, reading.reset) else {
-            return Place::Same;
+            return if has_passed { Place::Later } else { Place::Same };
         };
         if between(ours, theirs) > SAME_WINDOW {
             return Place::Later;
@@ -307,13 +308,17 @@ impl Window {
             return Place::Earlier;
         }
         // We took it for passed, and GitHub is still in it.
-        let revived =
-            self.full_at().is_some_and(|full_at| full_at <= now) && after(theirs, GRACE) > now;
+        let revived = has_passed && after(theirs, GRACE) > now;
         if revived { Place::Later } else { Place::Same }
     }
 
     fn merge(&mut self, reading: &Reading) {
-        self.used = self.used.max(reading.used);
+        self.used = if self.reset.is_none() && reading.reset.is_none() {
+            // Nothing tells windows apart, and what was used must be able to fall.
+            reading.used
+        } else {
+            self.used.max(reading.used)
+        };
         self.reset = self.reset.max(reading.reset);
         let from = (reading.used, reading.date, reading.limit);
         if from > self.limit_from {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ask::{Ask, Seen};
-use crate::block::{Block, Epoch};
+use crate::block::{Block, Epoch, LONGEST_STATED};
 use crate::bucket::{GRACE, LONGEST_WINDOW, Standing};
 use crate::demand::Learnt;
 use crate::fleet::{Fleet, Heard, Hearing, ResourceShare, Share};
@@ -29,7 +29,7 @@ use crate::refusal::Refusal;
 use crate::reserve;
 use crate::secondary::Ledger;
 use crate::skew::Skew;
-use crate::time::{after, between};
+use crate::time::{MINUTE, after, between};
 use metered::Metered;
 pub use report::{Report, ResourceReport};
 
@@ -51,6 +51,10 @@ impl Default for Settings {
         }
     }
 }
+
+/// So many buckets are remembered of those that only others name: headers, other processes and what was kept. GitHub has about
+/// fifteen.
+const MOST_HEARD_OF: usize = 64;
 
 /// Everything that is known of one credential's limits.
 #[derive(Clone, Debug)]
@@ -195,13 +199,20 @@ impl CredentialQuota {
             Some(_) => 0,
             None => seen.charged.unwrap_or(ask.cost),
         };
-        let metered = self.resources.of(&ask.resource);
-        metered.bucket.release(ask.cost);
-        metered.spent(lane, cost, arrived, now);
+        self.resources.of(&ask.resource).bucket.release(ask.cost);
         self.give_back(&ask, prepaid.saturating_sub(cost));
-        self.take(&ask, seen, now);
+        self.take_more(&ask, cost.saturating_sub(prepaid));
+        let observation = &seen.observation;
+        let is_told = self.take(&ask, seen, now);
+        let paid = observation.resource.as_ref().unwrap_or(&ask.resource);
+        if let Some(payer) = self.resources.heard_of(paid) {
+            payer.spent(lane, cost, observation.reset, arrived, now);
+        }
+        if is_told {
+            self.account(paid, now);
+        }
         if let Some(refusal) = &seen.refusal {
-            self.close_by(refusal, &seen.observation, epoch, now);
+            self.close_by(refusal, observation, epoch, now);
         }
     }
 
@@ -233,33 +244,61 @@ impl CredentialQuota {
         }
     }
 
+    /// What a request has cost beyond what its item had paid for it.
+    fn take_more(&mut self, ask: &Ask, cost: u64) {
+        if let Some(item) = ask.item {
+            let taken = self.items.take(item, &ask.resource, cost);
+            self.resources.of(&ask.resource).bucket.unhold(taken);
+        }
+    }
+
     /// Takes headers that came outside of a reservation.
     pub fn observe(&mut self, resource: &Resource, observation: &Observation, now: Timestamp) {
+        self.see(resource, observation, now);
+        let paid = observation.resource.as_ref().unwrap_or(resource);
+        self.account(paid, now);
+    }
+
+    /// Folds headers into the bucket that paid.
+    fn see(&mut self, resource: &Resource, observation: &Observation, now: Timestamp) {
         if let Some(date) = observation.date {
             self.skew.observe(date, now);
         }
         let github = self.skew.github(now);
-        let is_alone = self.fleet.is_alone();
         let paid = observation.resource.as_ref().unwrap_or(resource);
-        let skew = &self.skew;
-        let payer = self.resources.of(paid);
-        payer.bucket.observe(observation, github);
-        payer.seen = Some(now);
-        payer.account(github, now, is_alone);
-        if let Standing::Known(level) = payer.standing(skew, now) {
-            payer.trend.note(&level, now);
+        if let Some(payer) = self.resources.heard_of(paid) {
+            payer.bucket.observe(observation, github);
+            payer.seen = Some(now);
+            payer.roll_over(github, now);
         }
         if paid != resource {
-            self.resources.of(resource)
-                .bucket
-                .answered_elsewhere();
+            self.resources.of(resource).bucket.answered_elsewhere();
+        }
+    }
+
+    /// Finds what nobody who is known has spent, once everything that is known has been counted.
+    fn account(&mut self, resource: &Resource, now: Timestamp) {
+        let (skew, is_alone) = (&self.skew, self.fleet.is_alone());
+        let Some(metered) = self.resources.heard_of(resource) else {
+            return;
+        };
+        if is_alone {
+            metered.account(skew.github(now), now);
+        }
+        if let Standing::Known(level) = metered.standing(skew, now) {
+            metered.trend.note(&level, now);
         }
     }
 
     /// Closes the credential until `until`, by GitHub's clock: a block that an earlier run or another process has met.
     /// Afterwards the rate begins at half, as after one of our own.
+    ///
+    /// An end that is further away than any that is obeyed is a mistake, and closes nothing.
     pub fn close(&mut self, until: Timestamp, now: Timestamp) {
         let until = self.skew.local(until);
+        if until > after(now, LONGEST_STATED.saturating_add(MINUTE)) {
+            return;
+        }
         let known = self.block.until(now).unwrap_or(now);
         if until > after(known, GRACE) {
             self.ledger.incident(until, now);
@@ -305,10 +344,11 @@ impl CredentialQuota {
         match hearing {
             Hearing::Others { me, heard } => {
                 self.fleet.hear(me, heard);
-                for gone in self.fleet.departed(heard) {
-                    self.resources
-                        .of(&Resource::new(gone.resource.clone()))
-                        .depart(&gone);
+                for (member, gone) in self.fleet.departed(heard) {
+                    let resource = Resource::new(gone.resource.clone());
+                    if let Some(metered) = self.resources.heard_of(&resource) {
+                        metered.depart(member, &gone);
+                    }
                 }
                 for other in heard {
                     self.hear_one(other, now);
@@ -331,8 +371,12 @@ impl CredentialQuota {
         }
         let github = self.skew.github(now);
         for told in &other.share.resources {
+            let resource = Resource::new(told.resource.clone());
+            let Some(metered) = self.resources.heard_of(&resource) else {
+                continue;
+            };
+            metered.is_back(&other.member);
             let spent = self.fleet.news(&other.member, told);
-            let metered = self.resources.of(&Resource::new(told.resource.clone()));
             let lanes = [Lane::Live, Lane::Interactive, Lane::Scheduled];
             for (lane, spent) in lanes.into_iter().zip(spent) {
                 if spent > 0 {
@@ -341,7 +385,7 @@ impl CredentialQuota {
             }
             if let (Some(limit), Some(used)) = (told.limit, told.used) {
                 metered.bucket.overhear(limit, used, told.reset, github);
-                metered.account(github, now, false);
+                metered.roll_over(github, now);
             }
         }
     }
@@ -360,7 +404,7 @@ impl CredentialQuota {
                     spent = spent
                         .saturating_add(told.settled)
                         .saturating_add(told.in_flight);
-                    let has_spent = told.settled + told.in_flight > 0;
+                    let has_spent = told.settled > 0 || told.in_flight > 0;
                     is_whole &= !has_spent || metered.is_same_window(told.reset);
                 }
             }
@@ -384,9 +428,9 @@ impl CredentialQuota {
     /// Takes in what an earlier run, or another process, has learnt. May be repeated.
     pub fn learn(&mut self, learnt: &Learnt, now: Timestamp) {
         for (name, hours) in &learnt.resources {
-            self.resources.of(&Resource::new(name.clone()))
-                .demand
-                .merge(hours, now);
+            if let Some(metered) = self.resources.heard_of(&Resource::new(name.clone())) {
+                metered.demand.merge(hours, now);
+            }
         }
     }
 
@@ -435,7 +479,8 @@ impl CredentialQuota {
         report::of(self, now)
     }
 
-    fn take(&mut self, ask: &Ask, seen: &Seen, now: Timestamp) {
+    /// Takes what an answer tells, and says whether it told of a bucket.
+    fn take(&mut self, ask: &Ask, seen: &Seen, now: Timestamp) -> bool {
         let observation = &seen.observation;
         let is_stale = observation.remaining == Some(0)
             && seen.refusal.as_ref().is_some_and(Refusal::is_secondary);
@@ -445,14 +490,20 @@ impl CredentialQuota {
             if let Some(date) = observation.date {
                 self.skew.observe(date, now);
             }
-            return;
+            return false;
         }
-        self.observe(&ask.resource, observation, now);
+        // Where no answer came at all, nothing is known of what GitHub would have said.
+        let is_answered = *observation != Observation::default();
+        if is_answered {
+            self.see(&ask.resource, observation, now);
+        }
         if observation.is_silent() {
-            self.resources.of(&ask.resource)
+            self.resources
+                .of(&ask.resource)
                 .bucket
                 .spend_unseen(seen.charged.unwrap_or(ask.cost));
         }
+        is_answered
     }
 
     fn close_by(
@@ -519,6 +570,12 @@ fn seen_ago(metered: Option<&Metered>, now: Timestamp) -> Duration {
 }
 
 impl Resources {
+    /// The account of a bucket that somebody else names, opened where there is none and there are not too many.
+    fn heard_of(&mut self, resource: &Resource) -> Option<&mut Metered> {
+        let is_known = self.known.contains_key(resource);
+        (is_known || self.known.len() < MOST_HEARD_OF).then(|| self.of(resource))
+    }
+
     /// The account of a bucket, opened where there is none.
     fn of(&mut self, resource: &Resource) -> &mut Metered {
         if !self.known.contains_key(resource) {

@@ -111,6 +111,8 @@ pub(crate) struct Own {
     pub(crate) untold: u64,
     /// In flight, or promised to items.
     pub(crate) outstanding: u64,
+    /// Of that, what will tell of the bucket before this has to.
+    pub(crate) under_way: u64,
     /// How long ago the bucket was seen last.
     pub(crate) seen_ago: Duration,
 }
@@ -141,11 +143,13 @@ impl Fleet {
         self.is_silent = false;
     }
 
-    /// What those who are gone told last, and forgets them.
-    pub(crate) fn departed(&mut self, heard: &[Heard]) -> Vec<ResourceShare> {
+    /// What those who are gone told last, with their names, and forgets them.
+    pub(crate) fn departed(&mut self, heard: &[Heard]) -> Vec<(String, ResourceShare)> {
         let is_there = |told: &Told| heard.iter().any(|other| other.member == told.member);
         let gone = self.told.iter().filter(|told| !is_there(told));
-        let gone = gone.map(|told| told.last.clone()).collect();
+        let gone = gone
+            .map(|told| (told.member.clone(), told.last.clone()))
+            .collect();
         self.told.retain(is_there);
         gone
     }
@@ -237,7 +241,7 @@ impl Fleet {
             .saturating_mul(size)
             .saturating_add(unknown.saturating_mul(self.others));
         // Others may have spent since, unseen: one request looks before the next item begins.
-        let is_unseen = self.is_silent && own.seen_ago > STALENESS && own.outstanding > 0;
+        let is_unseen = self.is_silent && own.seen_ago > STALENESS && own.under_way > 0;
         if self.is_alone() || (by_all <= headroom && !is_unseen) {
             return None;
         }

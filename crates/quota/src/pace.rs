@@ -157,13 +157,15 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
         }
         let own = Own {
             untold: known.untold,
-            outstanding: level.in_flight + level.held,
+            outstanding: level.in_flight.saturating_add(level.held),
+            under_way: under_way(ask, level.in_flight, level.held),
             seen_ago: known.seen_ago,
         };
         let turn = known
             .fleet
             .turn(level.free() - floor, wanted, own, now, known.skew);
-        return turn.map(|turn| WaitReason::Reserve.until(Some(turn)));
+        let latest = level.full_at.unwrap_or(Timestamp::MAX);
+        return turn.map(|turn| WaitReason::Reserve.until(Some(turn.min(latest))));
     }
     if let Some(since) = level.full_since {
         // A new window that no answer has shown yet, and the lanes before may need all of it. They will show it; where they

@@ -214,7 +214,7 @@ impl Ledger {
 
     fn place(&self, lane: Lane, now: Timestamp) -> Room {
         let own = self.in_flight();
-        let all = own + self.others.in_flight;
+        let all = own.saturating_add(self.others.in_flight);
         let is_free = match lane {
             Lane::Live => all < self.budget(IN_FLIGHT, 1.0, now),
             _ => {

@@ -39,8 +39,8 @@ pub(super) struct Window {
     reset: Option<Timestamp>,
     /// What our own answered requests have cost.
     pub(super) settled: u64,
-    /// What processes that are gone have cost.
-    departed: u64,
+    /// What processes that are gone have cost, by their names.
+    departed: Vec<(String, u64)>,
     /// What neither we nor the processes that are known have spent, as far as it has shown.
     strangers: u64,
     /// When that was looked at last.
@@ -53,10 +53,19 @@ pub(super) struct Window {
 const SAME: u64 = 10;
 
 impl Metered {
-    /// A request of `lane` that came at `arrived` has cost so much. It was needed when it came: work that had to wait does not
-    /// look like a burst when it goes.
-    pub(super) fn spent(&mut self, lane: Lane, cost: u64, arrived: Timestamp, now: Timestamp) {
-        self.window.settled = self.window.settled.saturating_add(cost);
+    /// A request of `lane` that came at `arrived` has cost so much of the window that ends at `reset`, by its answer. It was
+    /// needed when it came: work that had to wait does not look like a burst when it goes.
+    pub(super) fn spent(
+        &mut self,
+        lane: Lane,
+        cost: u64,
+        reset: Option<Timestamp>,
+        arrived: Timestamp,
+        now: Timestamp,
+    ) {
+        if reset.is_none() || self.window.reset.is_none() || self.is_same_window(reset) {
+            self.window.settled = self.window.settled.saturating_add(cost);
+        }
         if let Some(class) = self.demanded.get_mut(lane as usize) {
             *class = class.saturating_add(cost);
         }
@@ -65,9 +74,8 @@ impl Metered {
         }
     }
 
-    /// After an answer: a new window begins its own account, and without other processes whatever was not ours was a
-    /// stranger's. `now` is the caller's.
-    pub(super) fn account(&mut self, github: Timestamp, now: Timestamp, is_alone: bool) {
+    /// After an answer: a new window begins its own account. `now` is the caller's.
+    pub(super) fn roll_over(&mut self, github: Timestamp, now: Timestamp) {
         let Some((_, used, reset)) = self.bucket.window(github) else {
             return;
         };
@@ -79,7 +87,7 @@ impl Metered {
             let is_first = self.window.reset.is_none();
             // A window that begins before our eyes shows how long windows are.
             if !is_first {
-                let seen = between(github, reset);
+                let seen = between(github, reset).min(LONGEST_WINDOW);
                 self.length = Some(self.length.map_or(seen, |known| known.max(seen)));
             }
             let length = self.length.unwrap_or(LONGEST_WINDOW);
@@ -100,7 +108,13 @@ impl Metered {
                 self.window.looked = Some(now);
             }
         }
-        if is_alone {
+        // Resets of one window differ; it is known by the latest of them.
+        self.window.reset = Some(reset);
+    }
+
+    /// Without other processes, whatever is not ours is a stranger's.
+    pub(super) fn account(&mut self, github: Timestamp, now: Timestamp) {
+        if let Some((_, used, _)) = self.bucket.window(github) {
             self.strangers(used, 0, now);
         }
     }
@@ -122,8 +136,9 @@ impl Metered {
             .window
             .settled
             .saturating_add(self.bucket.in_flight())
-            .saturating_add(self.window.departed)
             .saturating_add(others);
+        let departed = self.window.departed.iter();
+        let known = departed.fold(known, |known, (_, spent)| known.saturating_add(*spent));
         let strangers = used.saturating_sub(known);
         let looked = self.window.looked.replace(now).unwrap_or(now);
         if strangers > self.window.strangers {
@@ -134,11 +149,16 @@ impl Metered {
     }
 
     /// A process is gone that had told this: what it had in flight and promised, it may have spent.
-    pub(super) fn depart(&mut self, told: &ResourceShare) {
+    pub(super) fn depart(&mut self, member: String, told: &ResourceShare) {
         if self.is_same_window(told.reset) {
             let spent = told.settled.saturating_add(told.in_flight).saturating_add(told.held);
-            self.window.departed = self.window.departed.saturating_add(spent);
+            self.window.departed.push((member, spent));
         }
+    }
+
+    /// A process is there, and tells itself what it has spent.
+    pub(super) fn is_back(&mut self, member: &str) {
+        self.window.departed.retain(|(gone, _)| gone != member);
     }
 
     /// The end of the window that `settled` is of.

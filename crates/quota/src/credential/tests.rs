@@ -1,4 +1,5 @@
 mod adaptive;
+mod breaking;
 mod fleet;
 mod items;
 mod world;
@@ -242,9 +243,13 @@ fn a_bucket_that_another_one_pays_for_is_not_unknown_for_ever() {
 #[test]
 fn an_enterprise_server_without_headers_is_not_paced() {
     let mut quota = even();
+    let mut silent = Seen::default();
+    silent.observation.date = Some(at(0.0));
+    ask(&mut quota, Lane::Scheduled, &silent, 0.0);
+    let _under_way = quota.reserve(Lane::Scheduled, read(), at(0.0));
     for _ in 0..100 {
         assert_eq!(waits(&quota, Lane::Scheduled, 0.0), None);
-        ask(&mut quota, Lane::Scheduled, &Seen::default(), 0.0);
+        ask(&mut quota, Lane::Scheduled, &silent, 0.0);
     }
     assert_eq!(quota.report(at(0.0)).resources[0].limit, None);
 }
