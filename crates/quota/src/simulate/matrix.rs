@@ -290,6 +290,7 @@ pub fn matrix() -> Vec<Scenario> {
             skew: 120,
             unchanged: 0.2,
             calls: (8, 30),
+            counts: Ratio::Torture,
             ..usual(
                 "everything",
                 "overlapping bursts, strangers, chaos, kills, skew and 304s at once",

@@ -103,6 +103,8 @@ pub enum Ratio {
     Infeasible,
     /// Not: an item costs more than may be spent in a window. No worse than `even`.
     Dear,
+    /// Not: more goes wrong at once than any reserve is meant for. Safe all the same, and no worse than `even`.
+    Torture,
 }
 
 impl Ratio {
@@ -113,6 +115,7 @@ impl Ratio {
             Ratio::Cold => "cold",
             Ratio::Infeasible => "infeasible",
             Ratio::Dear => "dear",
+            Ratio::Torture => "torture",
         }
     }
 }
