@@ -17,6 +17,8 @@ pub struct Skew {
     offsets: VecDeque<SignedDuration>,
     /// The greatest of them.
     offset: SignedDuration,
+    /// Whether an earlier run has told.
+    is_recalled: bool,
 }
 
 impl Skew {
@@ -33,12 +35,13 @@ impl Skew {
     pub fn recall(&mut self, ahead: SignedDuration) {
         if self.offsets.is_empty() {
             self.offset = ahead;
+            self.is_recalled = true;
         }
     }
 
-    /// Whether GitHub's clock has been seen.
+    /// Whether GitHub's clock has been seen, by this run or by an earlier one.
     pub fn is_known(&self) -> bool {
-        !self.offsets.is_empty()
+        self.is_recalled || !self.offsets.is_empty()
     }
 
     /// How far GitHub's clock is ahead; negative if it is behind, zero while nothing is known.
@@ -100,7 +103,9 @@ mod tests {
     #[test]
     fn what_an_earlier_run_has_found_holds_until_the_first_answer() {
         let mut skew = Skew::default();
+        assert!(!skew.is_known());
         skew.recall(SignedDuration::from_secs(-90));
+        assert!(skew.is_known());
         assert_eq!(skew.github(at(0)), at(-90_000));
         skew.observe(at(-120_000), at(0));
         assert_eq!(skew.offset(), SignedDuration::from_secs(-120));

@@ -21,7 +21,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use github::{Clock, Governor};
-use jiff::SignedDuration;
 use ledger::port;
 use ledger::port::coordination::{Coordination, Held, Member, Telling};
 use quota::{CredentialQuota, Heard, Hearing, Share};
@@ -266,7 +265,7 @@ impl Inner {
     /// Keeps what there is to keep, and leaves. A board that does not answer holds nobody up for long.
     async fn farewell(&self) {
         let last = async {
-            self.write_blocks(SignedDuration::ZERO).await?;
+            self.write_blocks().await?;
             self.keep_all().await?;
             self.board.leave(&self.me).await
         };

@@ -1,13 +1,14 @@
 //! Carries blocks both ways between the gates and the board: those that this process meets at once, those of others within a
 //! quarter of a second.
 //!
-//! It decides which end of a block is news. Ends are instants of GitHub's clock, which nobody knows better than to a second,
-//! so an end that comes back from others is never told again as a later one.
+//! It decides which end of a block is news: one that this process was told by GitHub itself, or one on the board. What a gate
+//! makes of an end by its own clock is never told again, so that an end does not grow on its way from one to the next.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use github::Gate;
 use jiff::{SignedDuration, Timestamp};
 use ledger::port;
 use ledger::port::coordination::Block;
@@ -18,9 +19,6 @@ use super::{Inner, every, lock};
 
 /// So often somebody looks whether another process has met a block.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// Ends of a block that are no further apart are the same end, told by two who know GitHub's clock to a second each.
-const SAME_END: SignedDuration = SignedDuration::from_secs(2);
 
 /// GitHub's clock is known by dates that are cut to seconds, so it may be ahead by so much of what is known. Whoever reads the
 /// end of a block knows it no better.
@@ -33,16 +31,20 @@ const ROUNDED: SignedDuration = SignedDuration::from_micros(1);
 pub(super) struct Blocks {
     /// This machine, until it is started again; empty where the kernel does not say.
     machine: String,
-    ends: Mutex<BTreeMap<String, Ends>>,
+    known: Mutex<BTreeMap<String, Known>>,
 }
 
-/// The end of the block of a credential, on either side.
-#[derive(Debug, Default, Clone, Copy)]
-struct Ends {
-    /// What the board last said.
+/// The block of a credential.
+#[derive(Debug, Default, Clone)]
+struct Known {
+    /// The one that ends last, of those that this process has met or has read.
+    last: Option<Block>,
+    /// What the board said when it was read.
     on_board: Option<Timestamp>,
-    /// What the gate was last told.
+    /// What the gate was told.
     at_gate: Option<Timestamp>,
+    /// So many refusals were looked at.
+    refused: u64,
 }
 
 impl Blocks {
@@ -50,7 +52,7 @@ impl Blocks {
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
         Blocks {
             machine: id.map(|id| id.trim().to_owned()).unwrap_or_default(),
-            ends: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 }
@@ -59,55 +61,63 @@ impl Inner {
     /// Carries blocks until `leave` is cancelled.
     pub(super) async fn watch_blocks(&self, leave: &CancellationToken) {
         let mut period = every(LOOK_EVERY);
-        let mut leeway = SAME_END;
         loop {
             tokio::select! {
                 biased;
                 () = leave.cancelled() => return,
-                () = self.governor.refused() => leeway = SignedDuration::ZERO,
+                () = self.governor.refused() => {}
                 _ = period.tick() => {}
             }
             let carried = async {
-                self.write_blocks(leeway).await?;
+                self.write_blocks().await?;
                 self.read_blocks().await
             };
             match carried.await {
-                Ok(()) => {
-                    leeway = SAME_END;
-                    self.standing.works(Doing::Blocks);
-                }
+                Ok(()) => self.standing.works(Doing::Blocks),
                 Err(error) => self.standing.fails(Doing::Blocks, &error),
             }
         }
     }
 
-    /// Records the blocks that end later than the board says by more than `leeway`.
-    pub(super) async fn write_blocks(&self, leeway: SignedDuration) -> port::Result<()> {
+    /// Records the blocks that the board does not have: new ones, and those that it has lost.
+    pub(super) async fn write_blocks(&self) -> port::Result<()> {
         for (credential, gate) in self.governor.gates() {
-            let (until, ahead) = gate.with_quota(|quota, now| {
-                let ahead = quota.github_time(now).duration_since(now);
-                (quota.report(now).closed_until, ahead)
-            });
-            let Some(until) = until else { continue };
-            let on_board = lock(&self.blocks.ends)
-                .get(&credential)
-                .and_then(|ends| ends.on_board);
-            if on_board.is_some_and(|end| until.duration_since(end) <= leeway) {
-                continue;
+            if let Some(block) = self.unrecorded(&credential, &gate) {
+                self.board.close(&block).await?;
             }
-            let block = Block {
-                credential,
+        }
+        Ok(())
+    }
+
+    /// The last block of a credential, while it lasts and if the board does not have it.
+    fn unrecorded(&self, credential: &str, gate: &Gate) -> Option<Block> {
+        let (report, ahead) = gate.with_quota(|quota, now| {
+            let ahead = quota.github_time(now).duration_since(now);
+            (quota.report(now), ahead)
+        });
+        let until = report.closed_until?;
+        let mut blocks = lock(&self.blocks.known);
+        let known = blocks.entry(credential.to_owned()).or_default();
+        if report.refused > known.refused {
+            known.refused = report.refused;
+            let met = Block {
+                credential: credential.to_owned(),
                 until: until.checked_add(TO_A_SECOND).unwrap_or(until),
                 machine: self.blocks.machine.clone(),
                 ahead,
             };
-            self.board.close(&block).await?;
-            // This gate knows the end better than the board does.
-            let mut known = lock(&self.blocks.ends);
-            let ends = known.entry(block.credential).or_default();
-            ends.at_gate = ends.at_gate.max(block.until.checked_add(ROUNDED).ok());
+            if known
+                .last
+                .as_ref()
+                .is_none_or(|last| last.until < met.until)
+            {
+                // This gate knows the end better than the board will.
+                known.at_gate = known.at_gate.max(met.until.checked_add(ROUNDED).ok());
+                known.last = Some(met);
+            }
         }
-        Ok(())
+        let last = known.last.clone();
+        last.filter(|last| Some(last.until) > known.on_board)
     }
 
     /// Closes the gates until the ends that the board knows.
@@ -121,14 +131,22 @@ impl Inner {
             .collect();
         for (credential, gate) in self.governor.gates() {
             let block = on_board.remove(&credential);
-            let mut known = lock(&self.blocks.ends);
-            let ends = known.entry(credential).or_default();
-            ends.on_board = block.as_ref().map(|block| block.until);
-            let Some(block) = block.filter(|block| Some(block.until) > ends.at_gate) else {
+            let mut blocks = lock(&self.blocks.known);
+            let known = blocks.entry(credential).or_default();
+            known.on_board = block.as_ref().map(|block| block.until);
+            let Some(block) = block else { continue };
+            if known
+                .last
+                .as_ref()
+                .is_none_or(|last| last.until < block.until)
+            {
+                known.last = Some(block.clone());
+            }
+            if known.at_gate >= Some(block.until) {
                 continue;
-            };
-            ends.at_gate = Some(block.until);
-            drop(known);
+            }
+            known.at_gate = Some(block.until);
+            drop(blocks);
             if !self.blocks.machine.is_empty() && block.machine == self.blocks.machine {
                 gate.with_quota(|quota, _| quota.recall_clock(block.ahead));
             }

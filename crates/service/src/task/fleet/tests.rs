@@ -1,21 +1,19 @@
 //! Processes that share a credential, on paused time: each is a governor and a fleet, and all meet on one board.
 
-use std::sync::atomic::AtomicUsize;
+mod moody;
+mod world;
 
-use async_trait::async_trait;
-use backends::sqlite::Coordination as Sqlite;
+use github::Lane;
 use github::gate::Ask;
-use github::{Gate, Lane};
-use jiff::Timestamp;
-use ledger::port::coordination::Block;
-use quota::{Learnt, Observation, Refusal, Resource, Seen};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use jiff::{SignedDuration, Timestamp};
+use quota::{Observation, Refusal, Resource, Seen};
 use tokio::time::sleep;
 
+use self::moody::{Mood, Moody};
+use self::world::{Process, World};
 use super::blocks::{LOOK_EVERY, TO_A_SECOND};
 use super::*;
-use crate::health::{Component, Condition};
+use crate::health::Condition;
 
 const TOKEN: &str = "token";
 
@@ -49,247 +47,13 @@ fn refused(seconds: u64) -> Seen {
     }
 }
 
-/// One process.
-struct Process {
-    governor: Arc<Governor>,
-    gate: Gate,
-    fleet: Fleet,
-    health: Health,
-    leave: CancellationToken,
-    task: Option<JoinHandle<()>>,
-}
-
-impl Process {
-    fn run(&mut self) {
-        self.task = Some(tokio::spawn(self.fleet.clone().run(self.leave.clone())));
-    }
-
-    async fn sees(&self, seen: Seen) {
-        let pass = self
-            .gate
-            .admit(Lane::Live, Ask::read(Resource::core(), 1))
-            .await;
-        self.gate.observe(pass, seen);
-    }
-
-    fn closed_until(&self) -> Option<Timestamp> {
-        self.gate.report().quota.closed_until
-    }
-
-    fn condition(&self) -> Condition {
-        self.health.condition(&Component::Coordination).unwrap()
-    }
-
-    fn core_used(&self) -> Option<u64> {
-        let resources = self.gate.report().quota.resources;
-        let core = resources
-            .iter()
-            .find(|found| found.resource == Resource::core());
-        core.and_then(|core| core.used)
-    }
-
-    /// Ends as kill -9 does.
-    fn kill(mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
-    }
-
-    async fn end(mut self) {
-        self.leave.cancel();
-        if let Some(task) = self.task.take() {
-            task.await.unwrap();
-        }
-    }
-}
-
-/// Where processes meet, and the time of all of them.
-struct World {
-    board: Arc<dyn Coordination>,
-    clock: Clock,
-}
-
-impl World {
-    fn new() -> World {
-        World::on(Arc::new(Sqlite::in_memory().unwrap()))
-    }
-
-    fn on(board: Arc<dyn Coordination>) -> World {
-        World {
-            board,
-            clock: Clock::virtual_from(start()),
-        }
-    }
-
-    /// A process that has joined and takes part.
-    async fn start(&self, name: &str) -> Process {
-        let mut process = self.joined(name).await;
-        process.run();
-        process
-    }
-
-    async fn joined(&self, name: &str) -> Process {
-        let process = self.process(name);
-        process.fleet.join().await.unwrap();
-        process
-    }
-
-    fn process(&self, name: &str) -> Process {
-        let governor = Governor::new(self.clock, quota::Settings::default());
-        let gate = governor.gate(TOKEN);
-        let health = Health::new([Component::Coordination], start());
-        let view = format!("a view of {name}");
-        let views: Views = Arc::new(move || BTreeMap::from([(TOKEN.to_owned(), view.clone())]));
-        let fleet = Fleet::new(
-            governor.clone(),
-            self.board.clone(),
-            self.clock,
-            name.to_owned(),
-            views,
-            health.clone(),
-        );
-        Process {
-            governor,
-            gate,
-            fleet,
-            health,
-            leave: CancellationToken::new(),
-            task: None,
-        }
-    }
-
-    async fn two(&self) -> (Process, Process) {
-        (self.start("ada").await, self.start("bob").await)
-    }
-
-    async fn held(&self) -> Vec<Held> {
-        self.board.held().await.unwrap()
-    }
-
-    async fn blocks(&self) -> Vec<Block> {
-        self.board.blocks().await.unwrap()
-    }
-
-    async fn learnt(&self) -> Learnt {
-        let kept = self
-            .board
-            .learnt(TOKEN)
-            .await
-            .unwrap()
-            .expect("something is kept");
-        serde_json::from_str(&kept).expect("it can be read")
-    }
-}
-
-/// A board that can be out of reach.
-struct Moody {
-    board: Sqlite,
-    mood: Mutex<Mood>,
-    changed: Notify,
-    under_way: AtomicUsize,
-    most_under_way: AtomicUsize,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Mood {
-    Answers,
-    Refuses,
-    Hangs,
-}
-
-impl Moody {
-    fn new() -> Arc<Moody> {
-        Arc::new(Moody {
-            board: Sqlite::in_memory().unwrap(),
-            mood: Mutex::new(Mood::Answers),
-            changed: Notify::new(),
-            under_way: AtomicUsize::new(0),
-            most_under_way: AtomicUsize::new(0),
-        })
-    }
-
-    fn turns(&self, mood: Mood) {
-        *lock(&self.mood) = mood;
-        self.changed.notify_waiters();
-    }
-
-    async fn mood(&self) -> port::Result<()> {
-        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_under_way.fetch_max(now, Ordering::SeqCst);
-        let answer = loop {
-            let changed = self.changed.notified();
-            let mood = *lock(&self.mood);
-            match mood {
-                Mood::Answers => break Ok(()),
-                Mood::Refuses => {
-                    break Err(port::Error::Unavailable {
-                        doing: "be there",
-                        cause: "as asked".into(),
-                    });
-                }
-                Mood::Hangs => changed.await,
-            }
-        };
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
-        answer
-    }
-}
-
-#[async_trait]
-impl Coordination for Moody {
-    async fn exchange(&self, me: &Member, mine: &[Telling]) -> port::Result<Vec<Held>> {
-        self.mood().await?;
-        self.board.exchange(me, mine).await
-    }
-
-    async fn leave(&self, member: &str) -> port::Result<()> {
-        self.mood().await?;
-        self.board.leave(member).await
-    }
-
-    async fn sweep(&self, still: &Member) -> port::Result<bool> {
-        self.mood().await?;
-        self.board.sweep(still).await
-    }
-
-    async fn held(&self) -> port::Result<Vec<Held>> {
-        self.mood().await?;
-        self.board.held().await
-    }
-
-    async fn close(&self, block: &Block) -> port::Result<()> {
-        self.mood().await?;
-        self.board.close(block).await
-    }
-
-    async fn blocks(&self) -> port::Result<Vec<Block>> {
-        self.mood().await?;
-        self.board.blocks().await
-    }
-
-    async fn learnt(&self, credential: &str) -> port::Result<Option<String>> {
-        self.mood().await?;
-        self.board.learnt(credential).await
-    }
-
-    async fn keep_learnt(
-        &self,
-        credential: &str,
-        learnt: &str,
-        over: Option<&str>,
-    ) -> port::Result<bool> {
-        self.mood().await?;
-        self.board.keep_learnt(credential, learnt, over).await
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_one_has_seen_the_others_know_two_seconds_later_and_views_lie_on_the_board() {
     let world = World::new();
     let (ada, bob) = world.two().await;
     ada.sees(used(700)).await;
     assert_eq!(bob.core_used(), None);
-    sleep(Duration::from_secs(2)).await;
+    sleep(Duration::from_millis(2_100)).await;
     assert_eq!(bob.core_used(), Some(700));
     let views: Vec<String> = world
         .held()
@@ -437,6 +201,29 @@ async fn what_was_learnt_is_kept_every_minute_and_at_the_end_and_none_of_it_is_l
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_two_have_learnt_apart_is_kept_together_whoever_keeps_last() {
+    let world = World::new();
+    let (ada, bob) = (world.joined("ada").await, world.joined("bob").await);
+    for (process, every) in [(&ada, 1), (&bob, 7)] {
+        for n in 0..60 {
+            process.sees(used(n)).await;
+            sleep(Duration::from_secs(every)).await;
+        }
+    }
+    let learnt = |process: &Process| process.gate.with_quota(|quota, _| quota.learnt());
+    let apart = [learnt(&ada), learnt(&bob)];
+    assert_ne!(apart[0], apart[1]);
+    ada.fleet.inner.keep_all().await.unwrap();
+    bob.fleet.inner.keep_all().await.unwrap();
+    let next = world.joined("next").await;
+    let together = learnt(&next);
+    for one in &apart {
+        next.gate.with_quota(|quota, now| quota.learn(one, now));
+        assert_eq!(learnt(&next), together, "nothing of it is new");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn learning_in_an_unknown_form_is_replaced_and_a_share_in_one_counts_as_a_busy_process() {
     let world = World::new();
     assert!(
@@ -509,6 +296,38 @@ async fn a_board_out_of_reach_is_said_aloud_holds_nobody_up_and_ends_by_itself()
         ada.end().await;
         bob.end().await;
     }
+}
+
+/// How many bulk requests go within a minute that no bucket pays for.
+async fn in_a_minute(process: &Process) -> u64 {
+    let mut sent = 0;
+    let minute = async {
+        loop {
+            let ask = Ask::read(Resource::core(), 0);
+            let pass = process.gate.admit(Lane::Bulk, ask).await;
+            sent += 1;
+            process.gate.observe(pass, used(0));
+        }
+    };
+    let _over = timeout(Duration::from_secs(60), minute).await;
+    sent
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_hear_the_others_keeps_to_its_part_of_the_rate() {
+    let alone = World::new().start("alone").await;
+    let whole = in_a_minute(&alone).await;
+    let moody = Moody::new();
+    let world = World::on(moody.clone());
+    let (ada, _bob) = world.two().await;
+    sleep(Duration::from_secs(3)).await;
+    moody.turns(Mood::Refuses);
+    sleep(Duration::from_secs(3)).await;
+    let part = in_a_minute(&ada).await;
+    assert!(
+        part > 0 && part * 10 <= whole * 6,
+        "{part} of {whole}, which is half of it and a little"
+    );
 }
 
 #[tokio::test(start_paused = true)]
