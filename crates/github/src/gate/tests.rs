@@ -316,11 +316,11 @@ async fn whoever_waits_for_a_refusal_hears_of_it_also_if_it_came_before_and_of_n
     let gate = governor.gate("token");
     observe(&gate, used(1)).await;
     gate.close(at(5));
-    let waited = tokio::time::timeout(Duration::from_secs(20), governor.refused()).await;
+    let waited = timeout(Duration::from_secs(20), governor.refused()).await;
     assert!(waited.is_err(), "nothing was refused");
     observe(&gate, secondary(90)).await;
     now(governor.refused()).await;
-    let waited = tokio::time::timeout(Duration::from_secs(20), governor.refused()).await;
+    let waited = timeout(Duration::from_secs(20), governor.refused()).await;
     assert!(waited.is_err(), "it is told once");
 }
 
