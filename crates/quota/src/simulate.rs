@@ -39,8 +39,10 @@ mod dice;
 
 use jiff::Timestamp;
 
+use crate::demand::Learnt;
 use crate::policy::Policy;
 use engine::{Bulk, Engine, Pictures};
+use process::Process;
 
 pub use arrivals::World;
 pub use matrix::matrix;
@@ -66,6 +68,14 @@ pub fn play(world: &World, policy: Policy) -> Row {
 /// The same, with a picture taken every five seconds.
 pub fn watch(world: &World, policy: Policy) -> (Row, Vec<Sample>) {
     judged(world, policy, Pictures::Taken)
+}
+
+/// What a policy that learns knows at the start from the windows before it.
+pub fn taught(world: &World) -> Learnt {
+    let skew = world.scenario().skew * SECOND;
+    let mut process = Process::new(Policy::Adaptive, skew, world.stream("jitter 0"));
+    history::pass(world, Some(&mut process));
+    process.desk.quota().learnt()
 }
 
 fn judged(world: &World, policy: Policy, pictures: Pictures) -> (Row, Vec<Sample>) {

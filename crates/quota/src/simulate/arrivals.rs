@@ -2,10 +2,13 @@
 //! items of the job are. All of it is drawn before a run, so that every policy meets the same.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::dice::Stream;
 use super::scenario::{Rate, Scenario, Strangers, Surely};
-use super::{HOUR, Millis, SECOND};
+use super::{HOUR, Millis, SECOND, instant};
 
 /// Repositories that the work is for, of two organisations.
 pub(super) const REPOS: usize = 20;
@@ -81,6 +84,17 @@ impl World {
     /// The seed that it was drawn with.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The start of the run by GitHub's clock.
+    pub fn start(&self) -> Timestamp {
+        instant(0)
+    }
+
+    /// When live requests come, counted from the start; not those of the windows before it.
+    pub fn live(&self) -> impl Iterator<Item = Duration> {
+        let millis = self.live.iter().filter_map(|at| u64::try_from(*at).ok());
+        millis.map(Duration::from_millis)
     }
 
     pub(super) fn stream(&self, name: &str) -> Stream {
