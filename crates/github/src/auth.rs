@@ -15,7 +15,6 @@ use crate::error::{Error, Kind};
 use crate::request::{Request, Signer};
 use installation::InstallationAuth;
 pub use key::AppKey;
-use quota::Lane;
 
 /// What a client signs its requests with.
 #[derive(Debug, Clone)]
@@ -102,9 +101,9 @@ impl Auth {
     }
 
     /// Mints a token where one is needed; one at a time, others wait for it.
-    pub(crate) async fn renew(&self, client: &Client, lane: Lane) -> Result<(), Error> {
+    pub(crate) async fn renew(&self, client: &Client) -> Result<(), Error> {
         match self {
-            Auth::App(app) => app.renew(client, lane).await,
+            Auth::App(app) => app.renew(client).await,
             Auth::Anonymous | Auth::Token(_) => Ok(()),
         }
     }

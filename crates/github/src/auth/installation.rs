@@ -21,6 +21,8 @@ use crate::rest::apps;
 
 /// How long before its expiry a token is replaced.
 const EARLY: Duration = Duration::from_secs(5 * 60);
+/// Everybody waits for the one who mints, so that what is needed for it goes first, whatever the token is for.
+const LANE: Lane = Lane::Live;
 /// How long a token is used on after it could not be replaced, before that is tried again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -93,12 +95,12 @@ impl InstallationAuth {
     }
 
     /// Mints a token, unless somebody else did so meanwhile. A token that still lives survives a mint that fails.
-    pub(super) async fn renew(&self, client: &Client, lane: Lane) -> Result<(), Error> {
+    pub(super) async fn renew(&self, client: &Client) -> Result<(), Error> {
         let mut found = self.minting.lock().await;
         if self.signature().is_some() {
             return Ok(());
         }
-        let Err(error) = self.mint(client, lane, &mut found).await else {
+        let Err(error) = self.mint(client, &mut found).await else {
             return Ok(());
         };
         let mut held = self.lock();
@@ -123,12 +125,11 @@ impl InstallationAuth {
     async fn mint(
         &self,
         client: &Client,
-        lane: Lane,
         found: &mut Option<u64>,
     ) -> Result<(), Error> {
         let known = found.is_some();
-        let id = self.installation_id(client, lane, found).await?;
-        let response = match client.send(lane, apps::access_token(id)).await {
+        let id = self.installation_id(client, found).await?;
+        let response = match client.send(LANE, apps::access_token(id)).await {
             // Installed anew, the App has another number at the same owner.
             Err(error)
                 if error.is_not_found()
@@ -136,8 +137,8 @@ impl InstallationAuth {
                     && matches!(self.installation, Installation::Owner(_)) =>
             {
                 *found = None;
-                let id = self.installation_id(client, lane, found).await?;
-                client.send(lane, apps::access_token(id)).await
+                let id = self.installation_id(client, found).await?;
+                client.send(LANE, apps::access_token(id)).await
             }
             other => other,
         };
@@ -179,7 +180,6 @@ impl InstallationAuth {
     async fn installation_id(
         &self,
         client: &Client,
-        lane: Lane,
         found: &mut Option<u64>,
     ) -> Result<u64, Error> {
         if let Some(id) = *found {
@@ -188,9 +188,9 @@ impl InstallationAuth {
         let Installation::Owner(owner) = &self.installation else {
             return Err(self.not_installed());
         };
-        let response = match client.send(lane, apps::org_installation(owner)).await {
+        let response = match client.send(LANE, apps::org_installation(owner)).await {
             Err(error) if error.is_not_found() => {
-                client.send(lane, apps::user_installation(owner)).await
+                client.send(LANE, apps::user_installation(owner)).await
             }
             other => other,
         };
