@@ -99,7 +99,7 @@ impl Client {
             if let Some(answer) = seat.join().await {
                 return Ok(inner.shared(&answer, request));
             }
-            let pass = tokio::select! {
+            let mut pass = tokio::select! {
                 biased;
                 answer = seat.answer() => return Ok(inner.shared(&answer, request)),
                 pass = inner.gate.admit(lane, inner.ask(&request)) => pass,
@@ -107,7 +107,7 @@ impl Client {
             let Some(signature) = inner.auth.sign(&request, self.now())? else {
                 drop(pass);
                 // Boxed, since minting a token sends requests of its own.
-                Box::pin(inner.auth.renew(self, lane)).await?;
+                Box::pin(inner.auth.renew(self)).await?;
                 continue;
             };
             let validator = inner
@@ -122,6 +122,7 @@ impl Client {
                 // Somebody else was let through for the same and is on the way: this leave is given back.
                 continue;
             };
+            pass.sent();
             let started = tokio::time::Instant::now();
             let outcome = transport::call(&inner.transport, wire, inner.bounds()).await;
             let took = started.elapsed();

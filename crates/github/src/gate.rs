@@ -42,6 +42,7 @@ pub struct Gate {
 pub struct Pass {
     shared: Arc<Shared>,
     reservation: Option<Reservation>,
+    sent: Option<Instant>,
 }
 
 /// Leave to begin an item. What its requests will cost, as far as that was expected, is set aside until this is dropped,
@@ -158,6 +159,7 @@ impl Gate {
                     return Pass {
                         shared: self.shared.clone(),
                         reservation: Some(reservation),
+                        sent: None,
                     };
                 }
                 counter.wake(place.ticket)
@@ -241,14 +243,26 @@ impl Pass {
             .as_ref()
             .is_some_and(|reservation| counter.desk.quota().is_open(reservation, now))
     }
+
+    /// The request is on its way from now on. If its sender goes away before the answer, it has cost what was expected.
+    pub fn sent(&mut self) {
+        self.sent = Some(Instant::now());
+    }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(reservation) = self.reservation.take() {
-            self.shared
-                .change(|counter, moment| counter.desk.refund(reservation, moment.now));
-        }
+        let Some(reservation) = self.reservation.take() else {
+            return;
+        };
+        let unanswered = self.sent.map(|sent| Seen {
+            took: sent.elapsed(),
+            ..Seen::default()
+        });
+        self.shared.change(|counter, moment| match &unanswered {
+            Some(seen) => drop(counter.desk.settle(reservation, seen, moment.now)),
+            None => counter.desk.refund(reservation, moment.now),
+        });
     }
 }
 

@@ -52,6 +52,10 @@ impl Default for Settings {
     }
 }
 
+/// Ends of a block that are closer than this are one end: GitHub's waits are whole seconds, and each process knows GitHub's
+/// clock to a second.
+const SAME_BLOCK: Duration = Duration::from_secs(5);
+
 /// So many buckets are remembered of those that only others name: headers, other processes and what was kept. GitHub has about
 /// fifteen.
 const MOST_HEARD_OF: usize = 64;
@@ -299,11 +303,9 @@ impl CredentialQuota {
         if until > after(now, LONGEST_STATED.saturating_add(MINUTE)) {
             return;
         }
-        let known = self.block.until(now).unwrap_or(now);
-        if until > after(known, GRACE) {
-            self.ledger.incident(until, now);
-        }
+        let known = self.block.until(now);
         self.block.close(until);
+        self.note_incident(known, now);
     }
 
     /// What this process tells the others. To be called about once a second, whether or not there are others: it is also
@@ -493,7 +495,7 @@ impl CredentialQuota {
             return false;
         }
         // Where no answer came at all, nothing is known of what GitHub would have said.
-        let is_answered = *observation != Observation::default();
+        let is_answered = !observation.is_silent() || observation.date.is_some();
         if is_answered {
             self.see(&ask.resource, observation, now);
         }
@@ -530,9 +532,20 @@ impl CredentialQuota {
         if self.ledger.rate(now) >= 1.0 {
             self.block.forgive();
         }
+        let known = self.block.until(now);
         if self.block.refused(stated, epoch, now) {
-            self.ledger
-                .incident(self.block.until(now).unwrap_or(now), now);
+            self.note_incident(known, now);
+        }
+    }
+
+    /// The credential was closed until `known`, if at all, and is closed for longer now. Halves the rate, unless that is one
+    /// block: this process has met it and others tell of it, or the other way round.
+    fn note_incident(&mut self, known: Option<Timestamp>, now: Timestamp) {
+        let Some(until) = self.block.until(now) else {
+            return;
+        };
+        if known.is_none_or(|known| until > after(known, SAME_BLOCK)) {
+            self.ledger.incident(until, now);
         }
     }
 

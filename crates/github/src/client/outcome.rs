@@ -69,12 +69,11 @@ impl Inner {
         };
         let refusal = refusal(answered, &observation, &peek);
         let charged = match answered.status {
-            StatusCode::NOT_MODIFIED => Some(0),
+            StatusCode::NOT_MODIFIED | StatusCode::UNAUTHORIZED => Some(0),
             _ if request.signer == Signer::App => Some(0),
             _ => peek.cost,
         };
         let units = match answered.status {
-            StatusCode::UNAUTHORIZED => 0,
             _ if refusal.is_some() => 0,
             _ => charged.unwrap_or_else(|| self.ask(request).cost),
         };
@@ -82,11 +81,14 @@ impl Inner {
         if let Some(cost) = peek.cost {
             self.costs().insert(request.endpoint, cost);
         }
-        // A 401 shows the bucket of the anonymous, and an App's own answers show the App's: neither is this credential's.
-        if answered.status == StatusCode::UNAUTHORIZED || request.signer == Signer::App {
+        // A 401 shows the bucket of the anonymous, and an App's own answers show the App's: neither is this credential's. Nor
+        // has a server limits or none because it failed before it looked. What is left of the App's is GitHub's clock.
+        let is_for_app = request.signer == Signer::App;
+        let has_failed = answered.status.is_server_error() && observation.is_silent();
+        if answered.status == StatusCode::UNAUTHORIZED || is_for_app || has_failed {
             observation = Observation {
                 retry_after: observation.retry_after,
-                date: observation.date,
+                date: observation.date.filter(|_| is_for_app),
                 ..Observation::default()
             };
         }
