@@ -75,7 +75,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "bursts",
                 "live 0.2/s and bursts of 700 in 90 s",
                 Steady(0.2),
-                1500,
+                1800,
             )
         },
         Scenario {
@@ -87,7 +87,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "bursts-overlap",
                 "the same, and two bursts that overlap",
                 Steady(0.2),
-                1500,
+                1800,
             )
         },
         Scenario {
@@ -97,7 +97,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "bursts-4",
                 "the same bursts, bulk work in 4 processes",
                 Steady(0.2),
-                1500,
+                1800,
             )
         },
         Scenario {
@@ -234,7 +234,7 @@ pub fn matrix() -> Vec<Scenario> {
                 "strangers-clumps",
                 "live 0.25/s, strangers spend 150 at a time",
                 Steady(0.25),
-                600,
+                1000,
             )
         },
         Scenario {
