@@ -35,6 +35,11 @@ impl Block {
         self.until.filter(|until| *until > now)
     }
 
+    /// The end of the latest block, passed or not.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     /// Incidents so far. Refusals of requests that were under way when an incident began belong to it.
     pub fn incidents(&self) -> u64 {
         self.incidents

@@ -303,7 +303,8 @@ impl CredentialQuota {
         if until > after(now, LONGEST_STATED.saturating_add(MINUTE)) {
             return;
         }
-        let known = self.block.until(now);
+        // Others may take a block to last a little longer than we did.
+        let known = self.block.end();
         self.block.close(until);
         self.note_incident(known, now);
     }
@@ -538,8 +539,8 @@ impl CredentialQuota {
         }
     }
 
-    /// The credential was closed until `known`, if at all, and is closed for longer now. Halves the rate, unless that is one
-    /// block: this process has met it and others tell of it, or the other way round.
+    /// The credential was closed until `known`, if ever, and may be for longer now. Halves the rate, unless that is one block:
+    /// this process has met it and others tell of it, or the other way round.
     fn note_incident(&mut self, known: Option<Timestamp>, now: Timestamp) {
         let Some(until) = self.block.until(now) else {
             return;

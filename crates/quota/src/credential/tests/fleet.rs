@@ -248,3 +248,31 @@ fn a_process_that_begins_with_a_wrong_clock_takes_github_s_from_the_others_and_k
     assert_eq!(reason, WaitReason::Blocked);
     assert!((181.0..=183.0).contains(&until), "{until}");
 }
+
+#[test]
+fn a_block_that_a_process_meets_and_hears_of_is_one_incident_in_either_order() {
+    // What others tell of it ends later by seconds: neither their waits nor their clocks are exact.
+    let told = at(10.0 + 8.0 + 3.5);
+    let mut met_first = known(100);
+    ask(&mut met_first, Lane::Live, &secondary(Some(8)), 10.0);
+    met_first.close(told, at(10.2));
+    let mut heard_first = known(100);
+    let under_way = heard_first.reserve(Lane::Live, read(), at(10.0));
+    heard_first.close(told, at(10.1));
+    heard_first.settle(under_way, &secondary(Some(8)), at(10.2));
+    for quota in [&mut met_first, &mut heard_first] {
+        quota.close(told, at(11.0));
+        assert_eq!(quota.report(at(11.0)).rate, 0.5);
+        assert_eq!(quota.report(at(11.0)).closed_until, Some(told));
+        // One that others keep for longer is the same, also when it is over here.
+        quota.close(at(22.5), at(22.0));
+        assert!(quota.report(at(22.0)).rate >= 0.5);
+        quota.close(at(120.0), at(30.0));
+        assert!(quota.report(at(30.0)).rate < 0.3);
+    }
+    // What GitHub refuses once a block is over is never the same.
+    let mut again = known(100);
+    ask(&mut again, Lane::Live, &secondary(Some(1)), 10.0);
+    ask(&mut again, Lane::Live, &secondary(Some(1)), 11.5);
+    assert!(again.report(at(11.5)).rate < 0.3);
+}
