@@ -44,8 +44,10 @@ impl Even {
             .last
             .as_ref()
             .filter(|last| is_same(last.window_ends, ends))?;
-        let spent = level.spent().saturating_sub(last.spent);
-        let headroom = level.remaining().saturating_sub(floor);
+        let spent = spent(level).saturating_sub(last.spent);
+        let headroom = level
+            .remaining()
+            .saturating_sub(level.held.saturating_add(floor));
         let whole = u128::from(headroom) + u128::from(spent);
         if spent == 0 {
             return None;
@@ -61,10 +63,15 @@ impl Even {
     pub fn granted(&mut self, level: &Level, now: Timestamp) {
         self.last = level.full_at.map(|window_ends| Last {
             at: now,
-            spent: level.spent(),
+            spent: spent(level),
             window_ends,
         });
     }
+}
+
+/// What is promised to an item counts as spent, so that of those that wait together one begins at a time.
+fn spent(level: &Level) -> u64 {
+    level.spent().saturating_add(level.held)
 }
 
 fn is_same(one: Timestamp, other: Timestamp) -> bool {

@@ -52,6 +52,19 @@ fn a_request_that_cost_more_is_followed_by_a_longer_wait() {
 }
 
 #[test]
+fn what_is_promised_to_an_item_is_waited_for_before_it_is_spent_and_no_longer_once_it_is_given_back()
+ {
+    let held = |held, in_flight| Level {
+        held,
+        ..level(0, in_flight)
+    };
+    assert_eq!(slot_after(0, 0, held(12, 0)), Some(10.8));
+    assert_eq!(slot_after(0, 0, held(8, 4)), Some(10.8));
+    assert_eq!(slot_after(0, 0, held(0, 4)), Some(3.6));
+    assert_eq!(slot_after(0, 0, held(0, 0)), None);
+}
+
+#[test]
 fn what_others_spend_makes_it_wait_for_as_long_as_its_own_requests_would() {
     assert_eq!(slot_after(0, 0, level(100, 1)), Some(90.9));
 }
