@@ -92,7 +92,7 @@ pub(super) struct Engine<'a> {
     expected: ItemCost,
     /// By the end of the window: what the floors left that could no longer be spent.
     floors: BTreeMap<Millis, u64>,
-    /// By the end of the window: calls that items still had to make.
+    /// By the end of the window: what items under way still had to spend, or had been promised.
     under_way: BTreeMap<Millis, u64>,
     live: usize,
     strangers: usize,

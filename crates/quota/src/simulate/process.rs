@@ -36,6 +36,8 @@ pub(super) enum Errand {
 pub(super) struct Work {
     pub(super) item: usize,
     pub(super) id: Option<ItemId>,
+    /// What it asked for, before it began.
+    pub(super) promised: u64,
     /// The call whose turn it is.
     pub(super) call: u32,
     /// How often it was sent before.

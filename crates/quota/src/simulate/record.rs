@@ -42,7 +42,7 @@ pub(super) struct Hour {
     pub(super) emptied: Option<Millis>,
     /// The most that the floors of that window left unused: each of them, less what bulk work could have spent after it.
     pub(super) floor: Option<u64>,
-    /// Calls that items under way still had to make when it ended.
+    /// What items under way still had to spend when it ended, or had been promised.
     pub(super) under_way: u64,
 }
 

@@ -30,11 +30,13 @@ impl Engine<'_> {
                 return;
             };
             let repo = &self.world.repos[self.world.items[item].repo];
-            let ask = about(Ask::item(Resource::core(), self.expected.expected()), repo);
+            let promised = self.expected.expected();
+            let ask = about(Ask::item(Resource::core(), promised), repo);
             let process = &mut self.processes[number];
             process.slots[slot] = Some(Work {
                 item,
                 id: None,
+                promised,
                 call: 0,
                 tries: 0,
             });
@@ -116,8 +118,12 @@ impl Engine<'_> {
     pub(super) fn note_under_way(&mut self) {
         let works = self.processes.iter().flat_map(|process| process.slots);
         let begun = works.flatten().filter(|work| work.id.is_some());
-        let left = begun.map(|work| self.world.items[work.item].cost_from(work.call));
-        self.under_way.insert(self.now, left.map(u64::from).sum());
+        let left = begun.map(|work| {
+            let item = &self.world.items[work.item];
+            let (cost, left) = (u64::from(item.cost()), u64::from(item.cost_from(work.call)));
+            left.max((work.promised + left).saturating_sub(cost))
+        });
+        self.under_way.insert(self.now, left.sum());
         self.plan(self.now + HOUR, Event::Reset);
     }
 }
