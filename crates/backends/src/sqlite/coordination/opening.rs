@@ -21,6 +21,19 @@ use super::super::{
 };
 use super::PATIENCE;
 
+/// A step that finds another one at work looks again so soon. `SQLite`'s own pauses grow, so that with many at work some
+/// would wait in vain.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Whether to look again, after so many times.
+fn wait(times: i32) -> bool {
+    let go_on = PAUSE * times.unsigned_abs() < PATIENCE;
+    if go_on {
+        std::thread::sleep(PAUSE);
+    }
+    go_on
+}
+
 /// Where a coordination file is.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -81,6 +94,7 @@ impl Place {
             return Err(OpenError::new(&self.given, Problem::ReadOnly));
         }
         bring_up_to_date(&self.given, COORDINATION, &mut connection, PATIENCE)?;
+        connection.busy_handler(Some(wait)).map_err(sql)?;
         self.checked(Opened { connection, file })
     }
 
