@@ -45,7 +45,10 @@ struct Window {
     limit_from: (u64, Option<Timestamp>, u64),
     /// As GitHub states it; the latest of those that belong together.
     reset: Option<Timestamp>,
-    first_seen: Timestamp,
+    /// A reset beyond this is the error of a clock.
+    latest_reset: Timestamp,
+    /// When the bucket is full again beyond doubt: every decision asks for it.
+    full_at: Option<Timestamp>,
 }
 
 /// The numbers of one answer.
@@ -206,7 +209,7 @@ impl Bucket {
     /// The limit, the most that was used and the stated reset of the window that `now` lies in.
     pub fn window(&self, now: Timestamp) -> Option<(u64, u64, Timestamp)> {
         let window = self.window.as_ref()?;
-        let full_at = window.full_at()?;
+        let full_at = window.full_at?;
         (full_at > now).then_some((window.limit, window.used, window.reset?))
     }
 
@@ -225,7 +228,7 @@ impl Bucket {
                 Standing::Unknown { in_flight, held }
             };
         };
-        let (limit, full_at) = (window.limit, window.full_at());
+        let (limit, full_at) = (window.limit, window.full_at);
         // Old enterprise servers answer 0 of 0 where they have no limit.
         if limit == 0 {
             return Standing::Unlimited;
@@ -292,12 +295,14 @@ impl Window {
             limit: reading.limit,
             limit_from,
             reset: reading.reset,
-            first_seen: now,
+            latest_reset: after(now, LONGEST_WINDOW),
+            full_at: None,
         }
+        .with_end()
     }
 
     fn place(&self, reading: &Reading, now: Timestamp) -> Place {
-        let has_passed = self.full_at().is_some_and(|full_at| full_at <= now);
+        let has_passed = self.full_at.is_some_and(|full_at| full_at <= now);
         let (Some(ours), Some(theirs)) = (self.reset, reading.reset) else {
             return if has_passed { Place::Later } else { Place::Same };
         };
@@ -319,7 +324,10 @@ impl Window {
         } else {
             self.used.max(reading.used)
         };
-        self.reset = self.reset.max(reading.reset);
+        if reading.reset > self.reset {
+            self.reset = reading.reset;
+            self.full_at = self.end();
+        }
         let from = (reading.used, reading.date, reading.limit);
         if from > self.limit_from {
             self.limit_from = from;
@@ -327,9 +335,15 @@ impl Window {
         }
     }
 
-    fn full_at(&self) -> Option<Timestamp> {
-        let reset = self.reset?.min(after(self.first_seen, LONGEST_WINDOW));
-        Some(after(reset, GRACE))
+    fn with_end(self) -> Window {
+        Window {
+            full_at: self.end(),
+            ..self
+        }
+    }
+
+    fn end(&self) -> Option<Timestamp> {
+        Some(after(self.reset?.min(self.latest_reset), GRACE))
     }
 
     fn is_for_nobody(&self) -> bool {

@@ -82,6 +82,38 @@ struct Resources {
     unknown: Metered,
 }
 
+/// What waits for a bucket can look forward to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    Open,
+    Known {
+        free: u64,
+        limit: u64,
+        full_at: Option<Timestamp>,
+    },
+}
+
+impl Outlook {
+    /// Whether what waits may go sooner than it was to before.
+    pub(crate) fn is_better_than(self, before: Outlook) -> bool {
+        match (self, before) {
+            (
+                Outlook::Known {
+                    free,
+                    limit,
+                    full_at,
+                },
+                Outlook::Known {
+                    free: free_before,
+                    limit: limit_before,
+                    full_at: full_before,
+                },
+            ) => free > free_before || limit != limit_before || full_at != full_before,
+            _ => true,
+        }
+    }
+}
+
 /// The place of a request that was let through. Has to be given back, by [`settle`](CredentialQuota::settle) once it was
 /// sent, or by [`refund`](CredentialQuota::refund) if it was not.
 #[derive(Debug)]
@@ -97,6 +129,11 @@ pub struct Reservation {
 }
 
 impl Reservation {
+    /// The bucket that was asked.
+    pub(crate) fn resource(&self) -> &Resource {
+        &self.ask.resource
+    }
+
     /// The same, for a request that came at `arrived` and has waited.
     pub(crate) fn since(self, arrived: Timestamp) -> Reservation {
         Reservation { arrived, ..self }
@@ -126,6 +163,17 @@ impl CredentialQuota {
 
     /// Whether a request may go at `now`, or an item begin. A plan, which holds until the next call that changes anything.
     pub fn decide(&self, lane: Lane, ask: &Ask, now: Timestamp) -> Decision {
+        self.decide_again(lane, ask, None, now)
+    }
+
+    /// The same for a request that was asked about before, and was to wait until `before`. Answers the same, and sooner.
+    pub(crate) fn decide_again(
+        &self,
+        lane: Lane,
+        ask: &Ask,
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Decision {
         let metered = self.resources.known.get(&ask.resource);
         let known = Known {
             closed_until: self.block.until(now),
@@ -137,6 +185,7 @@ impl CredentialQuota {
             is_prepaid: self.is_prepaid(ask),
             untold: metered.map_or(0, |metered| metered.untold),
             seen_ago: seen_ago(metered, now),
+            before,
         };
         pace::decide(lane, ask, &known, now)
     }
@@ -567,6 +616,21 @@ impl CredentialQuota {
         metered.map_or(unknown, |metered| {
             metered.standing(&self.skew, now)
         })
+    }
+
+    /// What is free of a bucket, of how much, and when it is full again: as long as no more is free, nothing that waits for
+    /// more can go sooner.
+    pub(crate) fn outlook(&self, resource: &Resource, now: Timestamp) -> Outlook {
+        match self.standing(self.resources.known.get(resource), now) {
+            // Where answers got lost, or no end is known, the last one under way lets another find out.
+            Standing::Known(level) if level.unseen > 0 || level.full_at.is_none() => Outlook::Open,
+            Standing::Known(level) => Outlook::Known {
+                free: level.free(),
+                limit: level.limit,
+                full_at: level.full_at,
+            },
+            Standing::Unknown { .. } | Standing::Unlimited => Outlook::Open,
+        }
     }
 
     /// Whether an item has paid for a request.

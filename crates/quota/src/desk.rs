@@ -50,6 +50,8 @@ pub struct Desk {
     news: VecDeque<Ticket>,
     /// Whether something has happened since the plans were made that may bring one forward.
     is_stale: bool,
+    /// Whether an answer has come since, for which some wait, and which leaves a place in flight.
+    has_room: bool,
     waits: Waits,
 }
 
@@ -72,6 +74,7 @@ impl Desk {
             served: 0,
             news: VecDeque::new(),
             is_stale: false,
+            has_room: false,
             waits: Waits::default(),
         }
     }
@@ -104,6 +107,7 @@ impl Desk {
             holds.end_lane();
         }
         self.is_stale = false;
+        self.has_room = false;
     }
 
     /// The next of those whom the last [`dispatch`](Desk::dispatch) let through or planned anew. To be asked for until
@@ -170,15 +174,26 @@ impl Desk {
         seen: &Seen,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        self.is_stale = true;
         if seen.refusal.is_none() {
-            self.quota.settle(reservation, seen, now);
+            self.settle_answer(reservation, seen, now);
             return None;
         }
+        self.is_stale = true;
         let before = self.quota.report(now).incidents;
         self.quota.settle(reservation, seen, now);
         let report = self.quota.report(now);
         report.closed_until.filter(|_| report.incidents > before)
+    }
+
+    /// Most answers only tell of spending, which brings nothing forward but what waits for an answer, or for room.
+    fn settle_answer(&mut self, reservation: Reservation, seen: &Seen, now: Timestamp) {
+        let resource = reservation.resource().clone();
+        let before = self.quota.outlook(&resource, now);
+        self.quota.settle(reservation, seen, now);
+        let paid = seen.observation.resource.as_ref();
+        let is_elsewhere = paid.is_some_and(|paid| *paid != resource);
+        self.has_room = true;
+        self.is_stale |= is_elsewhere || self.quota.outlook(&resource, now).is_better_than(before);
     }
 
     /// Gives back the leave of a request that was not sent, or of which nothing will be heard.
@@ -252,14 +267,18 @@ impl Desk {
             let is_due = plan.wait.until.is_some_and(|until| until <= now);
             // Whom it holds up depends on how much room there is.
             let is_lasting = plan.stall != Stall::ForContent;
-            plan.ticket == ticket && is_lasting && !self.is_stale && !is_due
+            let waits_for_room =
+                plan.wait.until.is_none() || plan.wait.reason == WaitReason::Secondary;
+            let is_stale = self.is_stale || (self.has_room && waits_for_room);
+            plan.ticket == ticket && is_lasting && !is_stale && !is_due
         });
         let (wait, stall) = if let Some(plan) = kept {
             (plan.wait, plan.stall)
         } else if let Some(wait) = holds.on(ask) {
             (wait, Stall::Held)
         } else {
-            match self.quota.decide(line.lane, ask, now) {
+            let before = line.plan.and_then(|plan| plan.wait.until);
+            match self.quota.decide_again(line.lane, ask, before, now) {
                 Decision::Go => return self.let_through(number, ticket, now),
                 Decision::Wait(wait) if is_for_content(&self.quota, line.lane, ask, wait, now) => {
                     (wait, Stall::ForContent)

@@ -111,6 +111,8 @@ pub(crate) struct Known<'a> {
     pub(crate) untold: u64,
     /// How long ago an answer last told of the bucket.
     pub(crate) seen_ago: Duration,
+    /// Until when the request was to wait when it was asked about last, for what is slow to look for.
+    pub(crate) before: Option<Timestamp>,
 }
 
 /// Decides for the next request of a lane.
@@ -148,8 +150,13 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
     }
     let pacer = &known.pacer;
     let floor = pacer.floor(lane, level.limit, level.horizon(now));
-    let lowest = pacer.floor(lane, level.limit, Duration::ZERO);
-    let wanted = payable(ask.cost, level.limit.saturating_sub(lowest));
+    // The floor only falls until the reset, so that what fits above it now will fit then.
+    let wanted = if ask.cost <= level.limit.saturating_sub(floor) {
+        ask.cost
+    } else {
+        let lowest = pacer.floor(lane, level.limit, Duration::ZERO);
+        payable(ask.cost, level.limit.saturating_sub(lowest))
+    };
     let needed = floor.saturating_add(wanted);
     if level.free() >= needed {
         if !lane.is_spread() {
@@ -183,7 +190,7 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
     } else {
         WaitReason::Blocked
     };
-    Some(reason.until(pacer.when_above(lane, &level, wanted, now)))
+    Some(reason.until(pacer.when_above(lane, &level, wanted, known.before, now)))
 }
 
 /// Whether there is no reset to wait for, or only lost answers may have taken too much: one request at a time finds out.

@@ -104,16 +104,17 @@ impl Pacer<'_> {
         }
     }
 
-    /// When `wanted` is above the floor, if nothing else is spent.
+    /// When `wanted` is above the floor, if nothing else is spent. `before` is what it was last.
     pub(crate) fn when_above(
         &self,
         lane: Lane,
         level: &Level,
         wanted: u64,
+        before: Option<Timestamp>,
         now: Timestamp,
     ) -> Option<Timestamp> {
         match self.policy {
-            Policy::Adaptive => adaptive::when_above(level, wanted, now, |horizon| {
+            Policy::Adaptive => adaptive::when_above(level, wanted, before, now, |horizon| {
                 self.floor(lane, level.limit, horizon)
             }),
             Policy::Even | Policy::Sprint | Policy::Reactive => level.full_at,

@@ -180,12 +180,11 @@ impl Metered {
     pub(super) fn standing(&self, skew: &Skew, now: Timestamp) -> Standing {
         match self.bucket.standing(skew.github(now)) {
             Standing::Known(level) => {
-                let [reset, full_at, full_since] = [level.reset, level.full_at, level.full_since]
-                    .map(|at| at.map(|at| skew.local(at)));
+                let local = |at: Option<Timestamp>| at.map(|at| skew.local(at));
                 Standing::Known(Level {
-                    reset,
-                    full_at,
-                    full_since,
+                    reset: local(level.reset),
+                    full_at: local(level.full_at),
+                    full_since: local(level.full_since),
                     length: self.length.unwrap_or(level.length),
                     ..level
                 })

@@ -1,5 +1,6 @@
 //! One arrival curve: the largest amounts within intervals of each length.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -152,10 +153,14 @@ impl Curve {
     fn put(&mut self, amount: u32, second: i64, head: i64) {
         let slot = &mut self.seconds[place(second)];
         *slot = slot.saturating_add(amount);
-        for (sum, length) in self.sums.iter_mut().zip(LENGTHS) {
-            if head - second <= i64::from(length) {
-                *sum = sum.saturating_add(amount);
-            }
+        // The lengths are in order, and every one holds the latest seconds.
+        let back = head - second;
+        let shorter = match back <= i64::from(LENGTHS[0]) {
+            true => 0,
+            false => LENGTHS.partition_point(|length| i64::from(*length) < back),
+        };
+        for sum in &mut self.sums[shorter..] {
+            *sum = sum.saturating_add(amount);
         }
     }
 
@@ -206,15 +211,15 @@ impl Curve {
     /// What may be spent within `horizon`.
     pub(crate) fn bound(&self, horizon: Duration) -> u64 {
         let seconds = horizon.as_secs_f64();
-        let length = seconds.ceil() as i64;
+        let length = horizon.as_secs() as i64 + i64::from(horizon.subsec_nanos() > 0);
         let chance = by_chance(self.summary.rate, seconds);
         let bursts = self.by_bursts(length, seconds);
-        self.most_within(length).max(chance.max(bursts).ceil() as u64)
+        self.most_within(length).max(rounded_up(chance.max(bursts)))
     }
 
     /// What chance makes of the rate within `horizon`.
     pub(crate) fn steady(&self, horizon: Duration) -> u64 {
-        by_chance(self.summary.rate, horizon.as_secs_f64()).ceil() as u64
+        rounded_up(by_chance(self.summary.rate, horizon.as_secs_f64()))
     }
 
     /// What was spent in the greatest hour.
@@ -393,9 +398,9 @@ impl Curve {
             return;
         };
         let mut is_more = false;
-        for (most, sum) in hour.most.iter_mut().zip(self.sums) {
-            is_more |= sum > *most;
-            *most = (*most).max(sum);
+        for (most, sum) in hour.most.iter_mut().zip(&self.sums) {
+            is_more |= *sum > *most;
+            *most = (*most).max(*sum);
         }
         if is_more {
             self.sum_up();
@@ -438,11 +443,23 @@ impl Curve {
     }
 }
 
+/// The first of the lengths that is not shorter, by seconds: every floor asks for several.
+static AT_LEAST: [u8; HELD] = {
+    let mut found = [0; HELD];
+    let (mut seconds, mut length) = (0, 0);
+    while seconds < HELD {
+        if seconds > LENGTHS[length] as usize && length < COUNT - 1 {
+            length += 1;
+        }
+        found[seconds] = length as u8;
+        seconds += 1;
+    }
+    found
+};
+
 /// The first of the lengths that is not shorter.
 fn at_least(seconds: i64) -> usize {
-    LENGTHS
-        .partition_point(|length| i64::from(*length) < seconds)
-        .min(COUNT - 1)
+    AT_LEAST[usize::try_from(seconds).map_or(0, |seconds| seconds.min(HELD - 1))] as usize
 }
 
 /// Takes the greater of each number, hour by hour.
@@ -476,8 +493,34 @@ fn unusual(calm: f64, seconds: f64) -> f64 {
     (by_chance(calm, seconds) * OUTLIER).max(LEAST_BURST)
 }
 
+/// A number that is not negative, up to the next whole one.
+pub(crate) fn rounded_up(number: f64) -> u64 {
+    let whole = number as u64;
+    whole + u64::from((whole as f64) < number)
+}
+
 /// How many may come where so many are expected, so that more are unlikely.
 fn as_many_as(expected: f64) -> f64 {
+    /// The most that may be expected where so many are enough, by their number.
+    static ENOUGH: LazyLock<[f64; MOST_BURSTS as usize]> = LazyLock::new(|| {
+        std::array::from_fn(|count| {
+            let (mut below, mut above) = (0.0, 2.0 * MOST_BURSTS);
+            for _ in 0..60 {
+                let middle = (below + above) / 2.0;
+                if reckon(middle) <= count as f64 {
+                    below = middle;
+                } else {
+                    above = middle;
+                }
+            }
+            below
+        })
+    });
+    ENOUGH.partition_point(|most| *most < expected) as f64
+}
+
+/// The same, from the terms of the distribution.
+fn reckon(expected: f64) -> f64 {
     let mut term = (-expected).exp();
     let (mut count, mut rest) = (0.0, 1.0 - term);
     while rest > UNLIKELY && count < MOST_BURSTS {

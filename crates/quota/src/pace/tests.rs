@@ -44,6 +44,7 @@ fn decide_as(
         is_prepaid: false,
         untold: 0,
         seen_ago: Duration::ZERO,
+        before: None,
     };
     decide(lane, ask, &known, at(0))
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::bucket::Level;
-use crate::demand::Demand;
+use crate::demand::{Demand, rounded_up};
 use crate::lane::Lane;
 use crate::reserve;
 use crate::time::between;
@@ -51,7 +51,7 @@ pub(crate) fn floor(
 /// The part of a reserve that is still held `horizon` before the reset, where it is let go over so many seconds.
 fn held(reserve: u64, release: f64, horizon: Duration) -> u64 {
     let part = horizon.as_secs_f64() / release;
-    (reserve as f64 * part.min(1.0)).ceil() as u64
+    rounded_up(reserve as f64 * part.min(1.0))
 }
 
 /// How long before the reset the reserve begins to be let go, in seconds.
@@ -65,10 +65,11 @@ pub(crate) fn is_releasing(configured: u64, limit: u64, horizon: Duration) -> bo
 }
 
 /// The moment from which `wanted` is not more than what is above the floor, if nothing else changes; at the latest the
-/// moment when the bucket is full again. The floor only falls while time passes.
+/// moment when the bucket is full again. The floor only falls while time passes. `before` is what it was last.
 pub(crate) fn when_above(
     level: &Level,
     wanted: u64,
+    before: Option<Timestamp>,
     now: Timestamp,
     floor: impl Fn(Duration) -> u64,
 ) -> Option<Timestamp> {
@@ -76,11 +77,38 @@ pub(crate) fn when_above(
     let whole = between(now, full_at).as_secs();
     let is_enough =
         |horizon: u64| level.free() >= floor(Duration::from_secs(horizon)).saturating_add(wanted);
-    if !is_enough(0) {
-        return Some(full_at);
-    }
     // Enough at `near` seconds before the end, too little at `far`.
     let (mut near, mut far) = (0, whole);
+    // Seldom has it moved by more than a little since it was last looked for.
+    let before = before.map(|before| between(before, full_at).as_secs());
+    let mut step = 1;
+    match before.filter(|before| *before < whole) {
+        Some(before) if is_enough(before) => {
+            near = before;
+            while near + step < far {
+                if is_enough(near + step) {
+                    near += step;
+                    step *= 2;
+                } else {
+                    far = near + step;
+                }
+            }
+        }
+        Some(0) => return Some(full_at),
+        _ if !is_enough(0) => return Some(full_at),
+        Some(before) => {
+            far = before;
+            while near + step < far {
+                if is_enough(far - step) {
+                    near = far - step;
+                } else {
+                    far -= step;
+                    step *= 2;
+                }
+            }
+        }
+        None => {}
+    }
     while far - near > 1 {
         let middle = near + (far - near) / 2;
         if is_enough(middle) {
