@@ -412,4 +412,28 @@ mod tests {
         assert_eq!(sent_into_block(false), 0);
         assert_eq!(sent_into_block(true), 1);
     }
+
+    #[test]
+    fn a_bulk_call_that_leaves_less_than_the_floor_counts() {
+        let scenario = matrix()
+            .into_iter()
+            .find(|scenario| scenario.name == "limit-1000");
+        let world = World::new(&scenario.expect("it is in the matrix"), 1);
+        let mut engine = Engine::new(&world, Policy::Sprint, Bulk::Job, Pictures::None);
+        engine.start();
+        while engine.served.1 < 20 {
+            engine.step();
+        }
+        assert_eq!(engine.record.reserve_violations, 0);
+        // Others take what leaves 300 of a reserve of 400, before the calls under way are served.
+        while engine.github.remaining(engine.now) > 300 {
+            engine.github.serve(engine.now, false, 0);
+            engine.github.answered();
+        }
+        let before = engine.served.1;
+        while engine.served.1 == before {
+            engine.step();
+        }
+        assert!(engine.record.reserve_violations > 0);
+    }
 }

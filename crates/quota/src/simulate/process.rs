@@ -38,6 +38,8 @@ pub(super) struct Work {
     pub(super) id: Option<ItemId>,
     /// What it asked for, before it began.
     pub(super) promised: u64,
+    /// What had to be left when it began.
+    pub(super) floor: Option<u64>,
     /// The call whose turn it is.
     pub(super) call: u32,
     /// How often it was sent before.

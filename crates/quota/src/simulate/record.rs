@@ -13,7 +13,8 @@ pub(super) struct Record {
     /// Up to when the run was watched.
     pub(super) end: Millis,
     pub(super) windows: Vec<Hour>,
-    /// Bulk calls that left less than the floor of the moment, by more than an item per process.
+    /// Bulk calls that left less than the floor of their moment and of the one in which their item began, by more than an item
+    /// per process.
     pub(super) reserve_violations: u64,
     /// Requests that GitHub refused and that their sender knew it would.
     pub(super) sent_into_block: u64,

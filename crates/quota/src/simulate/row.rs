@@ -28,7 +28,8 @@ pub struct Row {
     pub makespan_ratio: f64,
     /// The most that remained at the reset of a window through all of which bulk work was pending.
     pub unused_at_reset: u64,
-    /// Bulk calls that left less than the floor of their moment, by more than an item per process.
+    /// Bulk calls that left less than the floor of their moment and of the one in which their item began, by more than an item
+    /// per process.
     pub reserve_violations: u64,
     /// Requests refused of which the sender knew that they would be.
     pub sent_into_block: u64,

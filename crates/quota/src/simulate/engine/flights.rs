@@ -22,7 +22,7 @@ pub(super) struct Flight {
     is_lost: bool,
     jitter: i64,
     is_free: bool,
-    /// Of bulk calls: the repository, and the floor when it was sent.
+    /// Of bulk calls: the repository, and what had to be left.
     bulk: Option<(usize, Option<u64>)>,
     /// Until when its sender knew that GitHub refuses.
     knew: Millis,
@@ -59,11 +59,11 @@ impl Engine<'_> {
     ) -> bool {
         match errand {
             Errand::Begin { slot } => {
-                self.note_floor(number);
+                let floor = self.note_floor(number);
                 let process = &mut self.processes[number];
                 let id = process.desk.quota_mut().begin(reservation);
                 if let Some(work) = &mut process.slots[slot] {
-                    work.id = Some(id);
+                    (work.id, work.floor) = (Some(id), floor);
                 }
                 self.ask_call(number, slot);
                 true
@@ -81,19 +81,20 @@ impl Engine<'_> {
     }
 
     fn send(&mut self, number: usize, errand: Errand, reservation: Reservation) {
-        let slot_work = |slot: usize| self.processes[number].slots[slot];
-        let (key, is_free, repo) = match errand {
+        let (key, is_free, bulk) = match errand {
             Errand::Live { number, tries } => (key(0, number, 0, tries), false, None),
             Errand::Begin { slot } | Errand::Call { slot } => {
-                let Some(work) = slot_work(slot) else {
+                let Some(work) = self.processes[number].slots[slot] else {
                     return;
                 };
                 let item = &self.world.items[work.item];
                 let key = key(1, work.item, work.call, work.tries);
-                (key, item.is_free(work.call), Some(item.repo))
+                let now = self.note_floor(number);
+                // An item that has begun was paid for then, and is not left half done where the floor has risen.
+                let floor = now.map(|now| work.floor.map_or(now, |then| then.min(now)));
+                (key, item.is_free(work.call), Some((item.repo, floor)))
             }
         };
-        let bulk = repo.map(|repo| (repo, self.note_floor(number)));
         let fortune = self.fortunes.of(key);
         let process = &self.processes[number];
         let flight = Flight {

@@ -37,6 +37,7 @@ impl Engine<'_> {
                 item,
                 id: None,
                 promised,
+                floor: None,
                 call: 0,
                 tries: 0,
             });
