@@ -43,6 +43,14 @@ pub struct ResourceReport {
     pub reserve: Option<u64>,
 }
 
+impl CredentialQuota {
+    /// Whether work without a bound of its own stands back from a burst of live work on a bucket.
+    pub(crate) fn stands_back(&self, resource: &Resource, now: Timestamp) -> bool {
+        self.pacer(self.resources.known.get(resource), now)
+            .stands_back(now)
+    }
+}
+
 pub(super) fn of(quota: &CredentialQuota, now: Timestamp) -> Report {
     let github = quota.skew.github(now);
     let resources = quota.resources.known.iter().map(|(resource, metered)| {

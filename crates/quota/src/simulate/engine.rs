@@ -360,14 +360,25 @@ impl<'a> Engine<'a> {
         fate.waited = fate.waited.max(until - since);
     }
 
-    /// What has to be left now, less what bulk work could still spend before the reset, will be left then.
+    /// What has to be left now, less what bulk work could still spend before the reset, will be left then. While it stands back
+    /// from a burst of live work, all has to.
     fn note_floor(&mut self, number: usize) -> Option<u64> {
         let floor = self.floor(number)?;
+        let process = &self.processes[number];
+        let stands_back = process
+            .desk
+            .quota()
+            .stands_back(&Resource::core(), process.clock(self.now));
+        let held = if stands_back {
+            self.github.remaining(self.now)
+        } else {
+            floor
+        };
         let ends = self.world.window_end(self.now);
         let left = (ends - self.now - UNSURE).max(0).unsigned_abs();
         let spendable = left * PER_SECOND / SECOND.unsigned_abs();
         let left = self.floors.entry(ends).or_default();
-        *left = (*left).max(floor.saturating_sub(spendable));
+        *left = (*left).max(held.saturating_sub(spendable));
         Some(floor)
     }
 }
