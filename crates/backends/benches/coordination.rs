@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use backends::sqlite::Coordination;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::port::Coordination as _;
 use ledger::port::coordination::{Block, Member, Telling};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -53,8 +53,7 @@ async fn take_part(path: &str) {
             let block = Block {
                 credential: "app-1-acme".to_owned(),
                 until: Timestamp::constant(1_767_225_600, 0) + Duration::from_secs(beat),
-                machine: String::new(),
-                ahead: SignedDuration::ZERO,
+                reckoned: None,
             };
             board.close(&block).await.expect("it is kept");
             println!("close {}", began.elapsed().as_micros());

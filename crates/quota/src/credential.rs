@@ -12,7 +12,7 @@ mod report;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::ask::{Ask, Seen};
 use crate::block::{Block, Epoch, LONGEST_STATED};
@@ -515,10 +515,15 @@ impl CredentialQuota {
         reservation.epoch == self.block.epoch() && self.block.until(now).is_none()
     }
 
-    /// Takes how far an earlier run on this machine has found GitHub's clock ahead, for as long as there is no answer yet: the
+    /// Takes what GitHub's clock shows at `now`, as far as an earlier run can tell, for as long as there is no answer yet: the
     /// end of a block is an instant of that clock.
-    pub fn recall_clock(&mut self, ahead: SignedDuration) {
-        self.skew.recall(ahead);
+    pub fn recall_clock(&mut self, github: Timestamp, now: Timestamp) {
+        self.skew.recall(github.duration_since(now));
+    }
+
+    /// What GitHub's clock shows at `now`, once it has been seen.
+    pub fn seen_clock(&self, now: Timestamp) -> Option<Timestamp> {
+        self.skew.is_known().then(|| self.skew.github(now))
     }
 
     /// What GitHub's clock shows when the caller's shows `at`.

@@ -41,8 +41,7 @@ fn block(credential: &str, second: i64) -> Block {
     Block {
         credential: credential.to_owned(),
         until: crate::at(second),
-        machine: "this one".to_owned(),
-        ahead: jiff::SignedDuration::from_millis(-700),
+        reckoned: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use super::fixture::together;
-use crate::port::coordination::{Block, Coordination, Held, Member, Telling};
+use crate::port::coordination::{Block, Coordination, Held, Member, Reckoned, Telling};
 
 /// Opens a fresh, empty board, and gives so many handles to it, as so many processes have them.
 pub type Open<'a> = &'a dyn Fn(usize) -> Vec<Arc<dyn Coordination>>;
@@ -61,8 +61,10 @@ fn block(credential: &str, second: i64) -> Block {
     Block {
         credential: credential.to_owned(),
         until: at(second),
-        machine: "this one".to_owned(),
-        ahead: SignedDuration::from_millis(-700),
+        reckoned: Some(Reckoned {
+            machine: "this one".to_owned(),
+            started: at(-50_000) - SignedDuration::from_micros(1),
+        }),
     }
 }
 
@@ -350,14 +352,13 @@ pub async fn one_who_was_swept_by_mistake_is_back_with_the_next_exchange(open: O
     );
 }
 
-/// Whoever reports it, and to the microsecond. Who reports the latest end says by which clock.
+/// Whoever reports it, and to the microsecond. Who reports the latest end says what is known of the clock.
 pub async fn a_block_only_grows(open: Open<'_>) {
     let boards = open(2);
     assert_eq!(blocks(&boards[0]).await, []);
     close(&boards[0], &block("a", 60)).await;
     let theirs = |second| Block {
-        machine: "that one".to_owned(),
-        ahead: SignedDuration::new(120, 1_000),
+        reckoned: None,
         ..block("a", second)
     };
     let later = theirs(90);

@@ -3,14 +3,15 @@
 //!
 //! **No clock is compared with another.** A member counts its [`Member::beat`] up with every exchange. Who reads judges by
 //! its own monotonic clock how long a beat has stood still; nothing here says when something was written. The only times
-//! are ends of blocks, and those are GitHub's; beside each stands by which machine's clock it was reckoned, for that machine.
+//! are ends of blocks, and those are GitHub's; beside each stands what that clock showed when a machine was started, for those
+//! who start again on that machine.
 //!
 //! **Nothing here is a lease.** A member that is gone leaves what it told last until somebody [sweeps](Coordination::sweep)
 //! it, and one that was swept by mistake is back with its next exchange. Blocks and what was learnt outlive everybody, and a
 //! loss of power too; what members tell need not, since it is about who is here now.
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Result;
 
@@ -55,12 +56,20 @@ pub struct Held {
 pub struct Block {
     /// The credential, by name.
     pub credential: String,
-    /// The end, by GitHub's clock.
+    /// The end, by GitHub's clock. To the microsecond.
     pub until: Timestamp,
-    /// The machine of the process that met it, from one start of the machine to the next. Another's clock says nothing here.
+    /// What the process that met it knew of GitHub's clock, if anything.
+    pub reckoned: Option<Reckoned>,
+}
+
+/// What is known of GitHub's clock on one machine, for as long as that machine runs. Its time of day may be wrong and may be
+/// set; the time that has passed since its start is neither.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reckoned {
+    /// The machine, from one start of it to the next. On any other, this says nothing.
     pub machine: String,
-    /// How far GitHub's clock was ahead of that machine's, as far as that process knew. To the microsecond.
-    pub ahead: SignedDuration,
+    /// What GitHub's clock showed when the machine was started, as far as the process knew. To the microsecond.
+    pub started: Timestamp,
 }
 
 /// The board. Each method is one step: a crash leaves all of it or nothing.

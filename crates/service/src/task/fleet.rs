@@ -10,6 +10,7 @@
 
 mod blocks;
 mod learning;
+mod machine;
 mod members;
 mod standing;
 
@@ -28,6 +29,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::blocks::Blocks;
+use self::machine::Machine;
 use self::members::Members;
 use self::standing::{Doing, Standing};
 use crate::health::Health;
@@ -86,6 +88,18 @@ impl Fleet {
         views: Views,
         health: Health,
     ) -> Fleet {
+        Fleet::on(Machine::this(), governor, board, clock, me, views, health)
+    }
+
+    fn on(
+        machine: Option<Machine>,
+        governor: Arc<Governor>,
+        board: Arc<dyn Coordination>,
+        clock: Clock,
+        me: String,
+        views: Views,
+        health: Health,
+    ) -> Fleet {
         Fleet {
             inner: Arc::new(Inner {
                 governor,
@@ -96,7 +110,7 @@ impl Fleet {
                 standing: Standing::new(health, clock),
                 members: Mutex::default(),
                 unread: Mutex::default(),
-                blocks: Blocks::new(),
+                blocks: Blocks::on(machine),
                 learnt: Mutex::default(),
             }),
         }

@@ -16,9 +16,10 @@ CREATE TABLE tellings (
 CREATE TABLE blocks (
     credential   TEXT PRIMARY KEY NOT NULL,
     closed_until INTEGER NOT NULL,
-    -- By whose clock it was reckoned, and how far GitHub's was ahead of it, in microseconds.
-    machine      TEXT NOT NULL,
-    ahead        INTEGER NOT NULL
+    -- What GitHub's clock showed when a machine was started, where the process that met the block knew.
+    machine      TEXT,
+    started      INTEGER,
+    CHECK ((machine IS NULL) = (started IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE learnt (

@@ -1,7 +1,7 @@
 //! The steps on the board, each inside a transaction that its caller has begun.
 
-use jiff::{SignedDuration, Timestamp};
-use ledger::port::coordination::{Block, Held, Member, Telling};
+use jiff::Timestamp;
+use ledger::port::coordination::{Block, Held, Member, Reckoned, Telling};
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::super::fault::Fault;
@@ -64,17 +64,16 @@ fn read(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<H
 }
 
 pub(super) fn close(connection: &Connection, block: &Block) -> Result<(), Fault> {
-    let sql =
-        "INSERT INTO blocks (credential, closed_until, machine, ahead) VALUES (?1, ?2, ?3, ?4)
+    let sql = "INSERT INTO blocks (credential, closed_until, machine, started) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (credential) DO UPDATE
-        SET closed_until = excluded.closed_until, machine = excluded.machine, ahead = excluded.ahead
+        SET closed_until = excluded.closed_until, machine = excluded.machine, started = excluded.started
         WHERE excluded.closed_until > closed_until";
-    let ahead = i64::try_from(block.ahead.as_micros()).unwrap_or_default();
+    let reckoned = block.reckoned.as_ref();
     connection.prepare_cached(sql)?.execute((
         &block.credential,
         Micros(no_earlier(block.until)),
-        &block.machine,
-        ahead,
+        reckoned.map(|reckoned| &reckoned.machine),
+        reckoned.map(|reckoned| Micros(reckoned.started)),
     ))?;
     Ok(())
 }
@@ -90,14 +89,17 @@ fn no_earlier(until: Timestamp) -> Timestamp {
 }
 
 pub(super) fn blocks(connection: &Connection) -> Result<Vec<Block>, Fault> {
-    let sql = "SELECT credential, closed_until, machine, ahead FROM blocks ORDER BY credential";
+    let sql = "SELECT credential, closed_until, machine, started FROM blocks ORDER BY credential";
     let mut statement = connection.prepare_cached(sql)?;
     let blocks = statement.query_map([], |row| {
+        let machine: Option<String> = row.get(2)?;
+        let started: Option<Micros> = row.get(3)?;
         Ok(Block {
             credential: row.get(0)?,
             until: row.get::<_, Micros>(1)?.0,
-            machine: row.get(2)?,
-            ahead: SignedDuration::from_micros(row.get(3)?),
+            reckoned: machine
+                .zip(started)
+                .map(|(machine, Micros(started))| Reckoned { machine, started }),
         })
     })?;
     Ok(blocks.collect::<rusqlite::Result<_>>()?)

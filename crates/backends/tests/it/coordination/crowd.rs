@@ -182,7 +182,8 @@ async fn audit(path: &Path, names: &[String], acknowledged: &[BTreeMap<String, u
 /// A child that begins to write and never ends.
 fn hold_until_killed(path: &str) -> ! {
     let connection = Connection::open(path).unwrap();
-    let sql = "BEGIN IMMEDIATE; INSERT INTO blocks VALUES ('a', 1, 'x', 0); DELETE FROM tellings;";
+    let sql =
+        "BEGIN IMMEDIATE; INSERT INTO blocks VALUES ('a', 1, NULL, NULL); DELETE FROM tellings;";
     connection.execute_batch(sql).unwrap();
     // The test runner has begun a line of its own.
     say("\nholding");

@@ -11,9 +11,10 @@ use std::time::Duration;
 use github::Gate;
 use jiff::{SignedDuration, Timestamp};
 use ledger::port;
-use ledger::port::coordination::Block;
+use ledger::port::coordination::{Block, Reckoned};
 use tokio_util::sync::CancellationToken;
 
+use super::machine::Machine;
 use super::standing::Doing;
 use super::{Inner, every, lock};
 
@@ -29,8 +30,7 @@ const ROUNDED: SignedDuration = SignedDuration::from_micros(1);
 
 /// What is known of the ends of blocks.
 pub(super) struct Blocks {
-    /// This machine, until it is started again; empty where the kernel does not say.
-    machine: String,
+    machine: Option<Machine>,
     known: Mutex<BTreeMap<String, Known>>,
 }
 
@@ -48,12 +48,29 @@ struct Known {
 }
 
 impl Blocks {
-    pub(super) fn new() -> Blocks {
-        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    pub(super) fn on(machine: Option<Machine>) -> Blocks {
         Blocks {
-            machine: id.map(|id| id.trim().to_owned()).unwrap_or_default(),
+            machine,
             known: Mutex::default(),
         }
+    }
+
+    /// What GitHub's clock, which shows `github` now, has showed when this machine was started.
+    fn reckon(&self, github: Timestamp) -> Option<Reckoned> {
+        let machine = self.machine.as_ref()?;
+        Some(Reckoned {
+            machine: machine.boot.clone(),
+            started: github.checked_sub(machine.running_for()?).ok()?,
+        })
+    }
+
+    /// What GitHub's clock shows now, as far as that was reckoned on this machine.
+    fn github(&self, reckoned: &Reckoned) -> Option<Timestamp> {
+        let machine = self.machine.as_ref()?;
+        if reckoned.machine != machine.boot {
+            return None;
+        }
+        reckoned.started.checked_add(machine.running_for()?).ok()
     }
 }
 
@@ -91,10 +108,8 @@ impl Inner {
 
     /// The last block of a credential, while it lasts and if the board does not have it.
     fn unrecorded(&self, credential: &str, gate: &Gate) -> Option<Block> {
-        let (report, ahead) = gate.with_quota(|quota, now| {
-            let ahead = quota.github_time(now).duration_since(now);
-            (quota.report(now), ahead)
-        });
+        let (report, github) =
+            gate.with_quota(|quota, now| (quota.report(now), quota.seen_clock(now)));
         let until = report.closed_until?;
         let mut blocks = lock(&self.blocks.known);
         let known = blocks.entry(credential.to_owned()).or_default();
@@ -103,8 +118,7 @@ impl Inner {
             let met = Block {
                 credential: credential.to_owned(),
                 until: until.checked_add(TO_A_SECOND).unwrap_or(until),
-                machine: self.blocks.machine.clone(),
-                ahead,
+                reckoned: github.and_then(|github| self.blocks.reckon(github)),
             };
             if known
                 .last
@@ -147,10 +161,14 @@ impl Inner {
             }
             known.at_gate = Some(block.until);
             drop(blocks);
-            if !self.blocks.machine.is_empty() && block.machine == self.blocks.machine {
-                gate.with_quota(|quota, _| quota.recall_clock(block.ahead));
-            }
-            gate.close(block.until);
+            let reckoned = block.reckoned.as_ref();
+            let github = reckoned.and_then(|reckoned| self.blocks.github(reckoned));
+            gate.with_quota(|quota, now| {
+                if let Some(github) = github {
+                    quota.recall_clock(github, now);
+                }
+                quota.close(block.until, now);
+            });
         }
         Ok(())
     }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backends::sqlite::Coordination as Sqlite;
 use github::gate::Ask;
 use github::{Clock, Gate, Governor, Lane};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::port::Coordination;
 use ledger::port::coordination::{Block, Held};
 use quota::{Learnt, Resource, Seen};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::super::machine::Machine;
 use super::super::{Fleet, Views};
 use super::{TOKEN, start};
 use crate::health::{Component, Condition, Health};
@@ -71,6 +74,16 @@ impl Process {
     }
 }
 
+thread_local! {
+    /// When the machine of this test was started.
+    static STARTED: Instant = Instant::now();
+}
+
+/// Time as the test's runtime counts it; each test has a thread of its own.
+fn running_for() -> Option<Duration> {
+    Some(STARTED.with(Instant::elapsed))
+}
+
 /// Where processes meet, and the time of all of them.
 pub(super) struct World {
     pub(super) board: Arc<dyn Coordination>,
@@ -108,7 +121,8 @@ impl World {
         let health = Health::new([Component::Coordination], start());
         let view = format!("a view of {name}");
         let views: Views = Arc::new(move || BTreeMap::from([(TOKEN.to_owned(), view.clone())]));
-        let fleet = Fleet::new(
+        let fleet = Fleet::on(
+            Some(Machine::made(running_for)),
             governor.clone(),
             self.board.clone(),
             self.clock,
@@ -123,6 +137,15 @@ impl World {
             health,
             leave: CancellationToken::new(),
             task: None,
+        }
+    }
+
+    /// The same, and its clock shows so many seconds more than the others'.
+    pub(super) fn with_a_clock_ahead(&self, seconds: i64) -> World {
+        let now = self.clock.now() + SignedDuration::from_secs(seconds);
+        World {
+            board: self.board.clone(),
+            clock: Clock::virtual_from(now),
         }
     }
 
