@@ -1,5 +1,6 @@
-//! Items: pieces of work of several requests that are paid for together, before the first of them goes. So an item that has
-//! begun is not left half done at the floor, and the reserve is kept to within one item.
+//! Items: pieces of work of several requests that are paid for together, before the first of them goes.
+//!
+//! So an item that has begun is not left half done at the floor, and the reserve is kept to within one item.
 //!
 //! What an item of a kind will cost is learnt from those that have ended.
 

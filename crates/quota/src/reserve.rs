@@ -21,8 +21,9 @@ pub fn floor(lane: Lane, configured: u64, limit: u64) -> u64 {
     }
 }
 
-/// The part of the configured reserve that `lane` leaves where the lanes before it are learnt: all of it from scheduled work
-/// on, half of it for a person who waits, since live work alone comes before that.
+/// The part of the configured reserve that `lane` leaves where the lanes before it are learnt.
+///
+/// All of it from scheduled work on, half of it for a person who waits: live work alone comes before that.
 pub fn kept_by(lane: Lane, configured: u64, limit: u64) -> u64 {
     match lane {
         Lane::Live => 0,
