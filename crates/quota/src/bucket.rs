@@ -206,6 +206,13 @@ impl Bucket {
         self.others = cost;
     }
 
+    /// Nobody is heard: once its window is over, what others have told of it is, too.
+    pub fn forget_others(&mut self, now: Timestamp) {
+        if self.window(now).is_none() {
+            self.others = 0;
+        }
+    }
+
     /// The limit, the most that was used and the stated reset of the window that `now` lies in.
     pub fn window(&self, now: Timestamp) -> Option<(u64, u64, Timestamp)> {
         let window = self.window.as_ref()?;

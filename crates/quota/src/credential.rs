@@ -407,7 +407,13 @@ impl CredentialQuota {
                 }
                 self.account_with(heard, now);
             }
-            Hearing::Silence => self.fleet.fall_silent(),
+            Hearing::Silence => {
+                self.fleet.fall_silent();
+                let github = self.skew.github(now);
+                for metered in self.resources.known.values_mut() {
+                    metered.bucket.forget_others(github);
+                }
+            }
         }
         let others = self.fleet.others();
         self.ledger.hear(others);

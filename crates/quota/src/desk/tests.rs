@@ -1,3 +1,5 @@
+mod breaking;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -481,6 +483,23 @@ proptest! {
                         Decision::Go => prop_assert!(lacks_room, "{lane} {ask:?} could go"),
                         Decision::Wait(wait) => lacks_room |= wait.reason == WaitReason::Secondary,
                     }
+                }
+            }
+        }
+    }
+
+    /// What a request was told before makes an answer come sooner, and no other one.
+    #[test]
+    fn an_answer_does_not_depend_on_the_one_before(steps in steps(), spent in 0..5000_u64, before in prop::collection::vec(0..4_000_000_u64, 150)) {
+        let mut play = Play::new(Policy::Adaptive, spent);
+        for (step, before) in steps.iter().zip(before) {
+            play.step(step);
+            play.dispatch();
+            for lane in Lane::ALL {
+                for ask in [read(), query(), Ask::read(Resource::core(), 40)] {
+                    let [alone, again] = [None, Some(at(before))]
+                        .map(|before| play.desk.quota.decide_again(lane, &ask, before, at(play.now)));
+                    prop_assert_eq!(alone, again);
                 }
             }
         }

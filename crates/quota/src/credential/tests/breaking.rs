@@ -230,6 +230,21 @@ fn in_silence_an_item_does_not_wait_for_itself() {
     assert!(goes, "it is the only one who could look");
 }
 
+#[test]
+fn in_silence_what_others_had_promised_ends_with_its_window() {
+    let mut quota = paced_by(Policy::Sprint);
+    ask(&mut quota, Lane::Live, &answer(1), 0.0);
+    let mut share = quota.share(at(1.0));
+    share.resources[0].held = 4500;
+    hears(&mut quota, vec![heard("other", share)], 1.0);
+    quota.hear(&Hearing::Silence, at(2.0));
+    assert_ne!(waits(&quota, Lane::Bulk, 2.0), None);
+    quota.hear(&Hearing::Silence, at(3602.0));
+    assert_eq!(waits(&quota, Lane::Bulk, 3602.0), None);
+    ask(&mut quota, Lane::Bulk, &told(1, 7200.0), 3603.0);
+    assert_eq!(waits(&quota, Lane::Bulk, 3604.0), None);
+}
+
 // Garbage.
 
 #[test]
