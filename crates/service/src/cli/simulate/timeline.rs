@@ -27,6 +27,7 @@ const STYLE: &str = "\
   .mark { stroke: #57606a; stroke-width: 1; stroke-dasharray: 3 3; }
   .remaining { stroke: #0969da; } .floor { stroke: #cf222e; }
   .live { stroke: #bf8700; } .bulk { stroke: #1a7f37; }
+  .empty { fill: #cf222e; fill-opacity: 0.12; }
   .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
   .floor.line { stroke-dasharray: 6 3; }
   .area.bulk { fill: #1a7f37; fill-opacity: 0.18; stroke: none; }
@@ -37,7 +38,7 @@ const STYLE: &str = "\
     .grid { stroke: #262c36; } .axis { stroke: #656c76; } .mark { stroke: #9198a1; }
     .remaining { stroke: #58a6ff; } .floor { stroke: #ff7b72; }
     .live { stroke: #e3b341; } .bulk { stroke: #3fb950; }
-    .area.bulk { fill: #3fb950; }
+    .area.bulk { fill: #3fb950; } .empty { fill: #ff7b72; fill-opacity: 0.2; }
   }";
 
 /// The picture of a run.
@@ -92,6 +93,7 @@ impl<'a> Picture<'a> {
         let most = (self.scenario.limit, round_up(busiest.ceil() as u64));
         let mut svg = String::new();
         self.head(&mut svg);
+        self.empty(&mut svg);
         self.grid(&mut svg, QUOTA, most.0, "requests left");
         self.grid(&mut svg, SPEND, most.1, "requests a minute");
         self.hours(&mut svg);
@@ -151,7 +153,7 @@ impl<'a> Picture<'a> {
         let blocked = match self.row.live_blocked {
             0 => "no live request was blocked".to_owned(),
             1 => "1 live request was blocked".to_owned(),
-            many => format!("{many} live requests were blocked"),
+            many => format!("{} live requests were blocked", number(many as f64)),
         };
         put(
             svg,
@@ -173,12 +175,46 @@ impl<'a> Picture<'a> {
                 ("floor", "what bulk work leaves"),
             ],
         );
-        legend(
-            svg,
-            LEFT,
-            SPEND.0 - 16.0,
-            &[("live", "live"), ("bulk", "bulk")],
-        );
+        // Where the end of the job is marked there is no room beside it.
+        let is_early = !self.row.unfinished && self.x(self.row.makespan_s) < WIDTH / 2.0;
+        let x = if is_early { WIDTH * 0.8 } else { LEFT };
+        let entries = [("live", "live"), ("bulk", "bulk")];
+        legend(svg, x, SPEND.0 - 16.0, &entries);
+    }
+
+    /// The ground where nothing is left of a window; named once.
+    fn empty(&self, svg: &mut String) {
+        let is_empty = |sample: &Sample| sample.remaining == 0;
+        let mut spans = Vec::new();
+        let chunks = self
+            .samples
+            .chunk_by(|one, next| is_empty(one) == is_empty(next));
+        for chunk in chunks {
+            if let [first, .., last] = chunk
+                && is_empty(first)
+            {
+                spans.push([first, last].map(|sample| self.x(sample.at as f64 / 1000.0)));
+            }
+        }
+        let (top, height) = (QUOTA.0, QUOTA.1 - QUOTA.0);
+        for [from, to] in &spans {
+            let width = to - from;
+            put(
+                svg,
+                format_args!(
+                    "<rect class=\"empty\" x=\"{from:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height}\"/>"
+                ),
+            );
+        }
+        if let Some([from, to]) = spans.iter().find(|[from, to]| to - from > 110.0) {
+            let (x, y) = ((from + to) / 2.0, QUOTA.1 - 12.0);
+            put(
+                svg,
+                format_args!(
+                    "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">nothing is left</text>"
+                ),
+            );
+        }
     }
 
     /// Lines across a panel, and what they stand for.
@@ -394,45 +430,4 @@ fn put_in(text: &mut String, part: std::fmt::Arguments<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use quota::Policy;
-    use quota::simulate::{self, World};
-
-    use super::*;
-
-    #[test]
-    fn a_run_is_drawn_with_its_axes_its_legend_and_all_four_lines() {
-        let all = simulate::matrix();
-        let scenario = all
-            .iter()
-            .find(|scenario| scenario.name == "live-0.25")
-            .expect("it is in the matrix");
-        let (row, samples) = simulate::watch(&World::new(scenario, 1), Policy::Sprint);
-        let svg = draw(scenario, &row, &samples);
-        for part in [
-            "requests left",
-            "requests a minute",
-            "since the start",
-            "job done",
-            "prefers-color-scheme: dark",
-        ] {
-            assert!(svg.contains(part), "no {part}");
-        }
-        for line in ["line remaining", "line floor", "line live", "line bulk"] {
-            let path = svg
-                .lines()
-                .find(|text| text.starts_with("<path") && text.contains(line))
-                .expect("a path");
-            assert!(path.len() > 100 && !path.contains("NaN"), "{line} is empty");
-        }
-        assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
-    }
-
-    #[test]
-    fn axes_end_at_round_numbers() {
-        assert_eq!(
-            [0, 4, 5, 60, 720, 5000, 12_500].map(round_up),
-            [4, 4, 8, 80, 800, 8000, 20_000]
-        );
-    }
-}
+mod tests;
