@@ -15,8 +15,9 @@ const LENGTHS: [u16; 34] = [
 const COUNT: usize = LENGTHS.len();
 /// Seconds that are held: the longest length and the second that it straddles.
 const HELD: usize = 3601;
-/// Hours after which a curve is believed.
+/// Hours after which a curve is believed, and how many of them some process has to have seen whole.
 const ENOUGH: usize = 3;
+const ENOUGH_WHOLE: usize = 2;
 /// Hours after which a maximum is forgotten.
 const KEPT: usize = 72;
 const HOUR: i64 = 3600;
@@ -48,6 +49,9 @@ pub struct Hour {
     pub calm: u32,
     /// How many bursts there were in it.
     pub bursts: u32,
+    /// Whether one process has seen all of it. What several have seen of an hour is not added up.
+    #[serde(default)]
+    pub is_whole: bool,
 }
 
 /// What was spent, when, and at most.
@@ -57,10 +61,10 @@ pub(crate) struct Curve {
     seconds: Box<[u32; HELD]>,
     /// The present second, counted from 1970. `None` before anything was told.
     head: Option<i64>,
-    /// The first second that this process saw.
+    /// The first second from which on this process has seen all.
     first: i64,
-    /// Whether hours of an earlier run are among those known.
-    is_taught: bool,
+    /// How many of the hours before the present one were seen whole.
+    whole: usize,
     /// The amounts of the latest interval of each length.
     sums: [u32; COUNT],
     /// The hours, oldest first, the present one last.
@@ -116,7 +120,7 @@ impl Default for Curve {
             seconds: Box::new([0; HELD]),
             head: None,
             first: 0,
-            is_taught: false,
+            whole: 0,
             sums: [0; COUNT],
             hours: Vec::new(),
             past: [Past::default(); COUNT],
@@ -180,7 +184,8 @@ impl Curve {
         if target - head >= HELD as i64 {
             self.seconds.fill(0);
             self.sums = [0; COUNT];
-            // The hours in between were quiet: time has passed, and nothing was told.
+            // Nothing was told of the hours in between, and nothing is known of them.
+            self.first = target;
             let (before, after) = (head / HOUR, target / HOUR);
             for number in (before + 1).max(after - KEPT as i64)..=after {
                 self.begin_hour(number);
@@ -191,6 +196,7 @@ impl Curve {
                     let (calm, bursts) = self.look_back(next);
                     if let Some(hour) = self.hours.last_mut() {
                         (hour.calm, hour.bursts) = (calm, bursts);
+                        hour.is_whole |= self.first <= next - HOUR;
                     }
                     self.begin_hour(next / HOUR);
                 }
@@ -241,7 +247,7 @@ impl Curve {
 
     /// Whether enough is known to do without the caution of a cold start.
     pub(crate) fn is_learnt(&self) -> bool {
-        self.hours_closed() >= ENOUGH
+        self.hours_closed() >= ENOUGH && self.whole >= ENOUGH_WHOLE
     }
 
     /// Hours that this process, or one before it, has seen to their end.
@@ -263,7 +269,6 @@ impl Curve {
             .filter(|hour| hour.most.len() == COUNT)
             .cloned()
             .collect();
-        self.is_taught |= theirs.iter().any(|hour| hour.number < present);
         merge(&mut self.hours, &theirs);
         self.forget();
     }
@@ -382,9 +387,9 @@ impl Curve {
             .fold(0, u32::saturating_add)
     }
 
-    /// Whether all that is known was seen within less than an hour.
+    /// Whether no hour was ever seen whole.
     fn is_first_hour(&self) -> bool {
-        !self.is_taught && self.seen() < HOUR
+        self.whole == 0 && self.seen() < HOUR
     }
 
     /// Seconds that this process has seen.
@@ -413,6 +418,7 @@ impl Curve {
             most: vec![0; COUNT],
             calm: 0,
             bursts: 0,
+            is_whole: false,
         });
         self.forget();
     }
@@ -424,6 +430,7 @@ impl Curve {
             .retain(|hour| hour.number + KEPT as i64 >= present);
         let before = self.hours.len().saturating_sub(1);
         let past = &self.hours[..before];
+        self.whole = past.iter().filter(|hour| hour.is_whole).count();
         let calm = past.iter().map(|hour| hour.calm).max();
         self.calm = calm.map(|calm| f64::from(calm) / MINUTE as f64);
         for (index, summed) in self.past.iter_mut().enumerate() {
@@ -472,6 +479,7 @@ pub(super) fn merge(ours: &mut Vec<Hour>, theirs: &[Hour]) {
                 }
                 ours[index].calm = ours[index].calm.max(hour.calm);
                 ours[index].bursts = ours[index].bursts.max(hour.bursts);
+                ours[index].is_whole |= hour.is_whole;
             }
             Err(index) => ours.insert(index, hour.clone()),
         }
@@ -496,7 +504,7 @@ fn unusual(calm: f64, seconds: f64) -> f64 {
 /// A number that is not negative, up to the next whole one.
 pub(crate) fn rounded_up(number: f64) -> u64 {
     let whole = number as u64;
-    whole + u64::from((whole as f64) < number)
+    whole.saturating_add(u64::from((whole as f64) < number))
 }
 
 /// How many may come where so many are expected, so that more are unlikely.

@@ -1,3 +1,5 @@
+mod breaking;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -17,10 +19,18 @@ fn seconds(seconds: u64) -> Duration {
 fn learnt(spent: impl IntoIterator<Item = (i64, u64)>, until: i64) -> Demand {
     let mut demand = Demand::default();
     demand.pass(at(0));
+    let mut passed = 0;
+    let mut pass_to = |demand: &mut Demand, second: i64| {
+        while passed < second {
+            passed = second.min(passed + HOUR / 2);
+            demand.pass(at(passed));
+        }
+    };
     for (second, amount) in spent {
+        pass_to(&mut demand, second);
         demand.spent(Lane::Live, amount, at(second));
     }
-    demand.pass(at(until));
+    pass_to(&mut demand, until);
     demand
 }
 
