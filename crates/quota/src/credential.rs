@@ -395,6 +395,7 @@ impl CredentialQuota {
     pub fn hear(&mut self, hearing: &Hearing, now: Timestamp) {
         match hearing {
             Hearing::Others { me, heard } => {
+                let was_silent = self.fleet.is_silent();
                 self.fleet.hear(me, heard);
                 for (member, gone) in self.fleet.departed(heard) {
                     let resource = Resource::new(gone.resource.clone());
@@ -405,7 +406,7 @@ impl CredentialQuota {
                 for other in heard {
                     self.hear_one(other, now);
                 }
-                self.account_with(heard, now);
+                self.account_with(heard, was_silent, now);
             }
             Hearing::Silence => {
                 self.fleet.fall_silent();
@@ -448,8 +449,9 @@ impl CredentialQuota {
         }
     }
 
-    /// Sums up by bucket what others have in flight, and finds what nobody who is known has spent.
-    fn account_with(&mut self, heard: &[Heard], now: Timestamp) {
+    /// Sums up by bucket what others have in flight, and finds what nobody who is known has spent. What was spent while nobody
+    /// could be heard may have been anybody's.
+    fn account_with(&mut self, heard: &[Heard], was_silent: bool, now: Timestamp) {
         let github = self.skew.github(now);
         for (resource, metered) in &mut self.resources.known {
             let (mut held, mut spent, mut is_whole) = (0_u64, 0_u64, true);
@@ -467,7 +469,9 @@ impl CredentialQuota {
                 }
             }
             metered.bucket.others_hold(held);
-            if !heard.is_empty() {
+            if was_silent {
+                metered.begin_account(spent, github, now);
+            } else if !heard.is_empty() {
                 metered.account_with(is_whole.then_some(spent), github, now);
             }
         }

@@ -159,6 +159,11 @@ impl Fleet {
         self.is_silent = true;
     }
 
+    /// Whether the others could not be heard when this was tried last.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
     pub(crate) fn is_alone(&self) -> bool {
         self.others == 0
     }

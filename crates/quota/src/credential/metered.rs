@@ -131,15 +131,29 @@ impl Metered {
         }
     }
 
-    fn strangers(&mut self, used: u64, others: u64, now: Timestamp) {
+    /// What is used by now and is not known to be anybody's may be anybody's: only what comes on top will be a stranger's.
+    pub(super) fn begin_account(&mut self, others: u64, github: Timestamp, now: Timestamp) {
+        if let Some((_, used, _)) = self.bucket.window(github) {
+            let unknown = used.saturating_sub(self.known_with(others));
+            self.window.strangers = self.window.strangers.max(unknown);
+            self.window.looked = Some(now);
+            self.window.used = [used; 2];
+        }
+    }
+
+    /// What we, those who are gone and the others have spent.
+    fn known_with(&self, others: u64) -> u64 {
         let known = self
             .window
             .settled
             .saturating_add(self.bucket.in_flight())
             .saturating_add(others);
         let departed = self.window.departed.iter();
-        let known = departed.fold(known, |known, (_, spent)| known.saturating_add(*spent));
-        let strangers = used.saturating_sub(known);
+        departed.fold(known, |known, (_, spent)| known.saturating_add(*spent))
+    }
+
+    fn strangers(&mut self, used: u64, others: u64, now: Timestamp) {
+        let strangers = used.saturating_sub(self.known_with(others));
         let looked = self.window.looked.replace(now).unwrap_or(now);
         if strangers > self.window.strangers {
             let more = strangers - self.window.strangers;

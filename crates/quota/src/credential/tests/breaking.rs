@@ -245,6 +245,42 @@ fn in_silence_what_others_had_promised_ends_with_its_window() {
     assert_eq!(waits(&quota, Lane::Bulk, 3604.0), None);
 }
 
+#[test]
+fn what_others_spent_while_they_could_not_be_heard_is_not_a_stranger_s() {
+    for comes_back in [true, false] {
+        let mut quota = paced_by(Policy::Adaptive);
+        quota.learn(&quiet_day(), at(0.0));
+        let mut other = paced_by(Policy::Adaptive);
+        ask(&mut quota, Lane::Bulk, &answer(1), 0.0);
+        ask(&mut other, Lane::Bulk, &answer(2), 0.5);
+        for now in [1.0, 2.0] {
+            hears(&mut quota, vec![heard("other", other.share(at(now)))], now);
+        }
+        for used in 3..2000_u32 {
+            let now = 3.0 + f64::from(used) / 10.0;
+            let sender = if used % 20 == 0 {
+                &mut quota
+            } else {
+                &mut other
+            };
+            ask(sender, Lane::Bulk, &answer(u64::from(used)), now);
+            sender.share(at(now));
+            quota.hear(&Hearing::Silence, at(now));
+        }
+        for now in [210.0, 211.0, 212.0, 213.0] {
+            let told = heard("other", other.share(at(now)));
+            hears(
+                &mut quota,
+                if comes_back { vec![told] } else { Vec::new() },
+                now,
+            );
+        }
+        ask(&mut quota, Lane::Bulk, &answer(2000), 214.0);
+        let need = need(&quota, &Resource::core(), 3600);
+        assert!(need < 100, "{need}, back: {comes_back}");
+    }
+}
+
 // Garbage.
 
 #[test]
@@ -336,11 +372,13 @@ fn garbage() -> impl Strategy<Value = Vec<Hour>> {
         4 => prop::collection::vec(numbers(), 34),
         1 => prop::collection::vec(numbers(), 0..60)
     ];
-    let hour = (number, most, numbers(), numbers()).prop_map(|(number, most, calm, bursts)| Hour {
+    let hour = (number, most, numbers(), numbers(), any::<bool>());
+    let hour = hour.prop_map(|(number, most, calm, bursts, is_whole)| Hour {
         number,
         most,
         calm,
         bursts,
+        is_whole,
     });
     prop::collection::vec(hour, 0..200)
 }
