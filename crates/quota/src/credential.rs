@@ -386,6 +386,7 @@ impl CredentialQuota {
             closed_until: self.block.until(now).map(|until| self.skew.github(until)),
             rest_points,
             graphql_points,
+            content: self.ledger.content_sent(now),
             in_flight: self.ledger.in_flight(),
             is_busy: self.ledger.is_busy(now),
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::secondary::{GRAPHQL_POINTS_LATER, Others, REST_POINTS_LATER};
+use crate::secondary::{CONTENT_LATER, GRAPHQL_POINTS_LATER, Others, REST_POINTS_LATER};
 use crate::skew::Skew;
 use crate::time::after;
 
@@ -36,6 +36,9 @@ pub struct Share {
     pub rest_points: u64,
     /// Secondary points of GraphQL that it has sent in the last minute.
     pub graphql_points: u64,
+    /// Requests that create content that it has sent in the last minute, and in the last hour.
+    #[serde(default)]
+    pub content: [u64; 2],
     /// Its requests that are not answered.
     pub in_flight: u64,
     /// Whether work without a bound of its own went lately or waits, so that it needs a part of the rate.
@@ -99,6 +102,8 @@ pub(crate) struct Fleet {
     /// Points that they have sent in the last minute.
     rest_points: u64,
     graphql_points: u64,
+    /// Requests that create content that they have sent in the last minute, and in the last hour.
+    content: [u64; 2],
     in_flight: u64,
     /// What each told last of its own demand.
     told: Vec<Told>,
@@ -139,6 +144,7 @@ impl Fleet {
             .count() as u64;
         self.rest_points = sum(|share| share.rest_points);
         self.graphql_points = sum(|share| share.graphql_points);
+        self.content = [sum(|share| share.content[0]), sum(|share| share.content[1])];
         self.in_flight = sum(|share| share.in_flight);
         self.is_silent = false;
     }
@@ -176,6 +182,7 @@ impl Fleet {
             return Others {
                 rest_points: part(REST_POINTS_LATER),
                 graphql_points: part(GRAPHQL_POINTS_LATER),
+                content: CONTENT_LATER.map(part),
                 in_flight: self.in_flight,
                 divided_by,
             };
@@ -183,6 +190,7 @@ impl Fleet {
         Others {
             rest_points: self.rest_points,
             graphql_points: self.graphql_points,
+            content: self.content,
             in_flight: self.in_flight,
             divided_by: 1 + self.busy,
         }

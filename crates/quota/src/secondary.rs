@@ -45,6 +45,8 @@ const SHARE_NOT_LIVE: f64 = 0.8;
 pub const REST_POINTS_LATER: u64 = REST_POINTS * 8 / 10;
 /// What that is of a minute's points of GraphQL.
 pub const GRAPHQL_POINTS_LATER: u64 = GRAPHQL_POINTS * 8 / 10;
+/// What that is of the requests of a minute, and of an hour, that create content.
+pub const CONTENT_LATER: [u64; 2] = [CONTENT_PER_MINUTE * 8 / 10, CONTENT_PER_HOUR * 8 / 10];
 /// Work that keeps its distance may be ahead of it by this much.
 const AHEAD: Duration = SECOND;
 
@@ -74,6 +76,8 @@ pub(crate) struct Others {
     pub(crate) rest_points: u64,
     /// GraphQL points of the last minute.
     pub(crate) graphql_points: u64,
+    /// Requests that create content of the last minute, and of the last hour.
+    pub(crate) content: [u64; 2],
     /// Requests that are not answered.
     pub(crate) in_flight: u64,
     /// How many processes, this one included, the rate is divided by.
@@ -108,6 +112,7 @@ impl Default for Ledger {
             others: Others {
                 rest_points: 0,
                 graphql_points: 0,
+                content: [0; 2],
                 in_flight: 0,
                 divided_by: 1,
             },
@@ -206,6 +211,11 @@ impl Ledger {
         [&self.rest, &self.graphql].map(|api| api.points.sum(now))
     }
 
+    /// Requests that create content that were sent in the last minute, and in the last hour.
+    pub(crate) fn content_sent(&self, now: Timestamp) -> [u64; 2] {
+        [&self.content_minute, &self.content_hour].map(|sent| sent.sum(now))
+    }
+
     /// Whether work without a bound of its own went in the last minute.
     pub(crate) fn is_busy(&self, now: Timestamp) -> bool {
         let latest = self.rest.due.max(self.graphql.due);
@@ -247,13 +257,15 @@ impl Ledger {
         if !ask.is_content() {
             return Room::Now;
         }
-        let minute =
-            self.content_minute
-                .room(1, self.budget(CONTENT_PER_MINUTE, share(lane), now), now);
-        minute.max(
-            self.content_hour
-                .room(1, self.budget(CONTENT_PER_HOUR, share(lane), now), now),
-        )
+        let [in_minute, in_hour] = self.others.content;
+        let left = |limit: u64, others: u64| {
+            let budget = self.budget(limit, share(lane), now);
+            budget.saturating_sub(others).max(1)
+        };
+        let minute = left(CONTENT_PER_MINUTE, in_minute);
+        let hour = left(CONTENT_PER_HOUR, in_hour);
+        let minute = self.content_minute.room(1, minute, now);
+        minute.max(self.content_hour.room(1, hour, now))
     }
 
     /// Room for the work that the answer will make. It is an estimate, so it never delays live work: what the other lanes

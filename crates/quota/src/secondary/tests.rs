@@ -267,6 +267,7 @@ fn what_other_processes_have_sent_is_sent() {
     ledger.hear(Others {
         rest_points: 700,
         graphql_points: 0,
+        content: [0; 2],
         in_flight: 45,
         divided_by: 4,
     });

@@ -216,6 +216,42 @@ fn a_turn_does_not_outlast_the_window() {
 }
 
 #[test]
+fn processes_together_create_no_more_content_than_one_may() {
+    for lane in [Lane::Live, Lane::Scheduled] {
+        let mut processes: Vec<_> = (0..4).map(|_| known(1)).collect();
+        let write = Ask::write(Resource::core(), 1);
+        let mut sent: Vec<f64> = Vec::new();
+        for second in 1..4000 {
+            let now = f64::from(second);
+            let shares: Vec<_> = processes.iter_mut().map(|one| one.share(at(now))).collect();
+            for (index, quota) in processes.iter_mut().enumerate() {
+                let others = (0..4).filter(|other| *other != index);
+                let told = others.map(|other| heard(&format!("{other}"), shares[other].clone()));
+                hears(quota, told.collect(), now);
+                // One and a half in each second, all of them together.
+                if (second + index as i32) % 8 < 3
+                    && quota.decide(lane, &write, at(now)) == Decision::Go
+                {
+                    let request = quota.reserve(lane, write.clone(), at(now));
+                    quota.settle(request, &answer(1), at(now));
+                    sent.push(now);
+                }
+            }
+        }
+        for (length, most) in [(60.0, 80), (3600.0, 500)] {
+            let within = |end: f64| {
+                sent.iter()
+                    .filter(move |at| (end - length..end).contains(*at))
+            };
+            let found = (1..4000).map(|end| within(f64::from(end)).count()).max();
+            // What is told a second ago may be a request of each behind.
+            assert!(found <= Some(most + 4), "{found:?} of {lane} in {length} s");
+            assert!(found >= Some(most / 2), "{found:?} of {lane} in {length} s");
+        }
+    }
+}
+
+#[test]
 fn in_silence_an_item_does_not_wait_for_itself() {
     let mut quota = paced_by(Policy::Adaptive);
     quota.learn(&quiet_day(), at(0.0));
