@@ -53,7 +53,8 @@ impl Stream {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    fn at(&mut self, key: u64) {
+    /// Goes to a place of its own for each key, wherever it was.
+    pub(super) fn at(&mut self, key: u64) {
         self.0.set_stream(key);
         self.0.set_word_pos(0);
     }

@@ -139,6 +139,8 @@ impl Process {
             return None;
         }
         let late = if is_crowded {
+            // The same for the same moment, however often it is waited for.
+            self.jitter.at(until.as_second().unsigned_abs());
             self.jitter.unit() * JITTER
         } else {
             0.0
