@@ -55,6 +55,12 @@ impl Alarms {
         alarm.notify.notify_one();
     }
 
+    /// Whether nobody waits.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     /// When somebody looks again.
     pub(super) fn wake(&self, ticket: Ticket) -> Option<Instant> {
         self.of.get(&ticket)?.wake

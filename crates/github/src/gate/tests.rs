@@ -6,6 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 
+mod breaking;
 mod items;
 mod many;
 
