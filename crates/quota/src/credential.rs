@@ -624,6 +624,7 @@ impl CredentialQuota {
             demand: &metered.demand,
             reserve: self.settings.reserve,
             staleness,
+            length: metered.length(),
         }
     }
 

@@ -89,6 +89,8 @@ pub(crate) struct Pacer<'a> {
     pub(crate) reserve: u64,
     /// How old what is known of other processes' spending may be.
     pub(crate) staleness: Duration,
+    /// How long the windows of the bucket are.
+    pub(crate) length: Duration,
 }
 
 impl Pacer<'_> {
@@ -99,7 +101,7 @@ impl Pacer<'_> {
             Policy::Reactive => 0,
             Policy::Adaptive => {
                 let horizon = horizon.saturating_add(self.staleness);
-                adaptive::floor(lane, self.reserve, limit, self.demand, horizon)
+                adaptive::floor(lane, self.reserve, limit, self.demand, horizon, self.length)
             }
         }
     }
@@ -128,7 +130,7 @@ impl Pacer<'_> {
             Policy::Adaptive => {
                 let horizon = level.horizon(now);
                 !self.demand.is_learnt()
-                    && !adaptive::is_releasing(self.reserve, level.limit, horizon)
+                    && !adaptive::is_releasing(self.reserve, level.limit, horizon, self.length)
             }
             Policy::Reactive | Policy::Sprint => false,
         };

@@ -90,7 +90,7 @@ impl Metered {
                 let seen = between(github, reset).min(LONGEST_WINDOW);
                 self.length = Some(self.length.map_or(seen, |known| known.max(seen)));
             }
-            let length = self.length.unwrap_or(LONGEST_WINDOW);
+            let length = self.length();
             // What a window shows at first was spent at some time since it began.
             let began = reset.checked_sub(length).unwrap_or(reset);
             let ago = between(began, github);
@@ -173,6 +173,11 @@ impl Metered {
     /// A process is there, and tells itself what it has spent.
     pub(super) fn is_back(&mut self, member: &str) {
         self.window.departed.retain(|(gone, _)| gone != member);
+    }
+
+    /// How long windows are, or the longest there are where none has begun before our eyes.
+    pub(super) fn length(&self) -> Duration {
+        self.length.unwrap_or(LONGEST_WINDOW)
     }
 
     /// The end of the window that `settled` is of.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bucket::LONGEST_WINDOW;
 use crate::demand::Demand;
 use crate::observation::Resource;
 use crate::policy::Policy;
@@ -37,6 +38,7 @@ fn decide_as(
             demand: &Demand::default(),
             reserve: 1000,
             staleness: Duration::ZERO,
+            length: LONGEST_WINDOW,
         },
         fleet: &Fleet::default(),
         skew: &Skew::default(),

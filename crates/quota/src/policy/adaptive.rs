@@ -19,31 +19,32 @@ use crate::lane::Lane;
 use crate::reserve;
 use crate::time::between;
 
-/// The reserve is let go over at least this time before the reset.
-const RELEASE: Duration = Duration::from_secs(90);
+/// The reserve is let go over at least this part of a window, before its reset: a minute and a half of an hour.
+const RELEASE: f64 = 1.0 / 40.0;
 /// What bulk work spends in a second at most: 80 % of 900 points in a minute.
 const PER_SECOND: f64 = 12.0;
 /// Some of that is lost to waiting for answers.
 const MARGIN: f64 = 0.9;
 
-/// What has to remain once a request of `lane` is paid, `horizon` before the reset.
+/// What has to remain once a request of `lane` is paid, `horizon` before the reset of a window that is so long.
 pub(crate) fn floor(
     lane: Lane,
     configured: u64,
     limit: u64,
     demand: &Demand,
     horizon: Duration,
+    length: Duration,
 ) -> u64 {
     let learnt = demand.before(lane, horizon);
     let seen = demand.seen_before(lane);
     let held = if demand.is_learnt() || seen == 0 {
         let reserve = reserve::kept_by(lane, configured, limit);
-        held(reserve, release(reserve), horizon)
+        held(reserve, release(reserve, length), horizon)
     } else {
         let more = (configured / 2).min(seen.saturating_mul(2));
         let reserve = reserve::kept_by(lane, configured.saturating_add(more), limit);
         let steady = demand.steady_before(lane, horizon);
-        steady.saturating_add(held(reserve, RELEASE.as_secs_f64(), horizon))
+        steady.saturating_add(held(reserve, at_least(length), horizon))
     };
     learnt.max(held).min(limit)
 }
@@ -55,13 +56,22 @@ fn held(reserve: u64, release: f64, horizon: Duration) -> u64 {
 }
 
 /// How long before the reset the reserve begins to be let go, in seconds.
-fn release(reserve: u64) -> f64 {
-    (reserve as f64 / (PER_SECOND * MARGIN)).max(RELEASE.as_secs_f64())
+fn release(reserve: u64, length: Duration) -> f64 {
+    (reserve as f64 / (PER_SECOND * MARGIN)).max(at_least(length))
+}
+
+fn at_least(length: Duration) -> f64 {
+    (length.as_secs_f64() * RELEASE).max(1.0)
 }
 
 /// Whether the reserve is being let go: what is left is then not spread, but spent while it can be.
-pub(crate) fn is_releasing(configured: u64, limit: u64, horizon: Duration) -> bool {
-    horizon.as_secs_f64() < release(reserve::of_limit(configured, limit))
+pub(crate) fn is_releasing(
+    configured: u64,
+    limit: u64,
+    horizon: Duration,
+    length: Duration,
+) -> bool {
+    horizon.as_secs_f64() < release(reserve::of_limit(configured, limit), length)
 }
 
 /// The moment from which `wanted` is not more than what is above the floor, if nothing else changes; at the latest the

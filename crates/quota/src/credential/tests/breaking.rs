@@ -133,6 +133,42 @@ fn a_reset_that_creeps_does_not_make_own_work_a_stranger_s() {
 }
 
 #[test]
+fn a_window_of_a_minute_keeps_its_reserve_as_one_of_an_hour_does() {
+    let search = Resource::search();
+    let seen = |used: u64, now: f64| {
+        let mut seen = limited(30, used);
+        seen.observation.reset = Some(at((now / 60.0).floor() * 60.0 + 60.0));
+        seen
+    };
+    for policy in [Policy::Adaptive, Policy::Even, Policy::Sprint] {
+        let mut quota = paced_by(policy);
+        let mut learnt = quiet_day();
+        learnt.resources[0].0 = "search".to_owned();
+        quota.learn(&learnt, at(0.0));
+        let mut most = 0;
+        for minute in 0..5 {
+            let mut used = 0;
+            for tenth in 0..550 {
+                let now = f64::from(minute) * 60.0 + f64::from(tenth) / 10.0;
+                let query = Ask::read(search.clone(), 1);
+                if quota.decide(Lane::Bulk, &query, at(now)) == Decision::Go {
+                    let request = quota.reserve(Lane::Bulk, query, at(now));
+                    used += 1;
+                    quota.settle(request, &seen(used, now), at(now));
+                }
+            }
+            most = used;
+            // The first windows show how long they are.
+            assert!(
+                minute < 2 || used <= 18,
+                "{policy}: {used} of 30 in minute {minute}"
+            );
+        }
+        assert!(most > 10, "{policy}: {most}");
+    }
+}
+
+#[test]
 fn a_bucket_without_resets_is_full_again_when_the_server_says_so() {
     let mut quota = paced_by(Policy::Sprint);
     let remaining = |remaining| Seen {
