@@ -86,7 +86,7 @@ async fn whoever_goes_away_at_any_point_leaves_nothing_behind() {
         let report = gate.report();
         assert_eq!(report.quota.in_flight, 0, "seed {seed}");
         assert_eq!(report.waiting, [], "seed {seed}");
-        let share = gate.with_quota(|quota, now| quota.share(now));
+        let share = gate.with_quota(CredentialQuota::share);
         for told in share.resources {
             assert_eq!((told.in_flight, told.held), (0, 0), "seed {seed}");
         }
