@@ -376,7 +376,9 @@ impl<'a> Engine<'a> {
         };
         let ends = self.world.window_end(self.now);
         let left = (ends - self.now - UNSURE).max(0).unsigned_abs();
-        let spendable = left * PER_SECOND / SECOND.unsigned_abs();
+        let calls = left * PER_SECOND / SECOND.unsigned_abs();
+        // A call that is answered by 304 takes its turn and spends nothing.
+        let spendable = (calls as f64 * (1.0 - self.world.scenario.unchanged)) as u64;
         let left = self.floors.entry(ends).or_default();
         *left = (*left).max(held.saturating_sub(spendable));
         Some(floor)
