@@ -311,7 +311,11 @@ impl Window {
     fn place(&self, reading: &Reading, now: Timestamp) -> Place {
         let has_passed = self.full_at.is_some_and(|full_at| full_at <= now);
         let (Some(ours), Some(theirs)) = (self.reset, reading.reset) else {
-            return if has_passed { Place::Later } else { Place::Same };
+            return if has_passed {
+                Place::Later
+            } else {
+                Place::Same
+            };
         };
         if between(ours, theirs) > SAME_WINDOW {
             return Place::Later;

@@ -291,9 +291,7 @@ impl CredentialQuota {
             && cost > 0
             && self.items.give(item, &ask.resource, cost)
         {
-            self.resources.of(&ask.resource)
-                .bucket
-                .hold(cost);
+            self.resources.of(&ask.resource).bucket.hold(cost);
         }
     }
 
@@ -331,11 +329,12 @@ impl CredentialQuota {
 
     /// Finds what nobody who is known has spent, once everything that is known has been counted.
     fn account(&mut self, resource: &Resource, now: Timestamp) {
-        let (skew, is_alone) = (&self.skew, self.fleet.is_alone());
+        let (skew, is_joined) = (&self.skew, self.fleet.is_joined());
         let Some(metered) = self.resources.heard_of(resource) else {
             return;
         };
-        if is_alone {
+        // One who listens to others may be about to hear of a newcomer who has spent it.
+        if !is_joined {
             metered.account(skew.github(now), now);
         }
         if let Standing::Known(level) = metered.standing(skew, now) {
@@ -472,7 +471,7 @@ impl CredentialQuota {
             metered.bucket.others_hold(held);
             if was_silent {
                 metered.begin_account(spent, github, now);
-            } else if !heard.is_empty() {
+            } else {
                 metered.account_with(is_whole.then_some(spent), github, now);
             }
         }
@@ -629,10 +628,11 @@ impl CredentialQuota {
     }
 
     fn standing(&self, metered: Option<&Metered>, now: Timestamp) -> Standing {
-        let unknown = Standing::Unknown { in_flight: 0, held: 0 };
-        metered.map_or(unknown, |metered| {
-            metered.standing(&self.skew, now)
-        })
+        let unknown = Standing::Unknown {
+            in_flight: 0,
+            held: 0,
+        };
+        metered.map_or(unknown, |metered| metered.standing(&self.skew, now))
     }
 
     /// What is free of a bucket, of how much, and when it is full again: as long as no more is free, nothing that waits for

@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::lane::Lane;
-pub(crate) use curve::{Curve, rounded_up};
 pub use curve::Hour;
+pub(crate) use curve::{Curve, rounded_up};
 
 /// What the lanes before each later lane have spent of one bucket: live work with strangers, then interactive work on top,
 /// then scheduled work.

@@ -99,6 +99,8 @@ pub(crate) struct Fleet {
     /// How many of them have a name before ours.
     rank: u64,
     is_silent: bool,
+    /// Whether anybody would have been heard, had there been somebody.
+    has_listened: bool,
     /// Points that they have sent in the last minute.
     rest_points: u64,
     graphql_points: u64,
@@ -147,6 +149,7 @@ impl Fleet {
         self.content = [sum(|share| share.content[0]), sum(|share| share.content[1])];
         self.in_flight = sum(|share| share.in_flight);
         self.is_silent = false;
+        self.has_listened = true;
     }
 
     /// What those who are gone told last, with their names, and forgets them.
@@ -168,6 +171,11 @@ impl Fleet {
     /// Whether the others could not be heard when this was tried last.
     pub(crate) fn is_silent(&self) -> bool {
         self.is_silent
+    }
+
+    /// Whether this process is one of those that tell each other what they spend, or was.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.has_listened
     }
 
     pub(crate) fn is_alone(&self) -> bool {

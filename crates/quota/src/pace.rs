@@ -195,8 +195,7 @@ fn is_too_little(lane: Lane, ask: &Ask, known: &Known<'_>, now: Timestamp) -> Op
 
 /// Whether there is no reset to wait for, or only lost answers may have taken too much: one request at a time finds out.
 fn is_doubtful(ask: &Ask, level: &Level, available: u64, needed: u64) -> bool {
-    let is_doubtful =
-        level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
+    let is_doubtful = level.full_at.is_none() || available.saturating_add(level.unseen) >= needed;
     is_doubtful && under_way(ask, level.in_flight, level.held) == 0
 }
 

@@ -122,11 +122,7 @@ impl InstallationAuth {
         }
     }
 
-    async fn mint(
-        &self,
-        client: &Client,
-        found: &mut Option<u64>,
-    ) -> Result<(), Error> {
+    async fn mint(&self, client: &Client, found: &mut Option<u64>) -> Result<(), Error> {
         let known = found.is_some();
         let id = self.installation_id(client, found).await?;
         let response = match client.send(LANE, apps::access_token(id)).await {

@@ -42,7 +42,13 @@ fn check(bucket: &Bucket, now: i64, wanted: (u64, u64, Option<i64>)) {
 fn nothing_is_known_before_the_first_answer() {
     let mut bucket = Bucket::default();
     bucket.reserve(3);
-    assert_eq!(bucket.standing(at(0)), Standing::Unknown { in_flight: 3, held: 0 });
+    assert_eq!(
+        bucket.standing(at(0)),
+        Standing::Unknown {
+            in_flight: 3,
+            held: 0
+        }
+    );
 }
 
 #[test]

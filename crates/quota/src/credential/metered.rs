@@ -165,7 +165,10 @@ impl Metered {
     /// A process is gone that had told this: what it had in flight and promised, it may have spent.
     pub(super) fn depart(&mut self, member: String, told: &ResourceShare) {
         if self.is_same_window(told.reset) {
-            let spent = told.settled.saturating_add(told.in_flight).saturating_add(told.held);
+            let spent = told
+                .settled
+                .saturating_add(told.in_flight)
+                .saturating_add(told.held);
             self.window.departed.push((member, spent));
         }
     }

@@ -63,7 +63,8 @@ fn after_one_burst_room_is_left_for_two_at_once_and_after_many_for_as_many_as_ma
     assert!((720..=740).contains(&part), "{part}");
     assert_eq!(soon, 1440);
     // One in each hour of the day: eight in an hour would be unlikely, seven are not.
-    let hourly = (0..24).flat_map(|hour| (0..90).map(move |second| (hour * HOUR + 900 + second, 8)));
+    let hourly =
+        (0..24).flat_map(|hour| (0..90).map(move |second| (hour * HOUR + 900 + second, 8)));
     let often = learnt(hourly, 24 * HOUR);
     let [soon, later, hour] = [100, 600, 3600].map(|horizon| bound(&often, horizon) / 720);
     assert_eq!([soon, later, hour], [2, 4, 8]);

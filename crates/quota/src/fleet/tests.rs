@@ -24,7 +24,9 @@ fn fleet(rank: usize, size: usize) -> Fleet {
 }
 
 fn may_go(fleet: &Fleet, headroom: u64, now: Timestamp) -> bool {
-    fleet.turn(headroom, 12, Own::default(), now, &Skew::default()).is_none()
+    fleet
+        .turn(headroom, 12, Own::default(), now, &Skew::default())
+        .is_none()
 }
 
 #[test]
@@ -36,7 +38,16 @@ fn one_process_alone_never_waits_for_a_turn() {
 fn where_there_is_enough_for_all_nobody_waits_for_a_turn() {
     for rank in 0..4 {
         assert!(may_go(&fleet(rank, 4), 48, at(0)));
-        let untold = fleet(rank, 4).turn(48, 12, Own { untold: 1, ..Own::default() }, at(0), &Skew::default());
+        let untold = fleet(rank, 4).turn(
+            48,
+            12,
+            Own {
+                untold: 1,
+                ..Own::default()
+            },
+            at(0),
+            &Skew::default(),
+        );
         let is_first_turn = rank == 0 && untold.is_none();
         assert!(untold.is_some() || is_first_turn, "{rank}");
     }
@@ -80,8 +91,13 @@ fn a_clock_that_is_off_takes_the_same_turn() {
     let fleet = fleet(2, 4);
     for tenth in 0..160 {
         let (github, local) = (at(tenth * 100), at(tenth * 100 + 120_000));
-        let right = fleet.turn(13, 12, Own::default(), github, &Skew::default()).is_none();
-        assert_eq!(fleet.turn(13, 12, Own::default(), local, &skew).is_none(), right);
+        let right = fleet
+            .turn(13, 12, Own::default(), github, &Skew::default())
+            .is_none();
+        assert_eq!(
+            fleet.turn(13, 12, Own::default(), local, &skew).is_none(),
+            right
+        );
     }
 }
 

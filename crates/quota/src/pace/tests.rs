@@ -146,10 +146,19 @@ fn without_a_limit_everything_goes() {
 #[test]
 fn before_the_first_answer_one_request_finds_out_and_urgent_ones_do_not_wait_for_it() {
     assert_eq!(
-        lanes(1, Standing::Unknown { in_flight: 0, held: 0 }),
+        lanes(
+            1,
+            Standing::Unknown {
+                in_flight: 0,
+                held: 0
+            }
+        ),
         "go go go go go"
     );
-    let one = Standing::Unknown { in_flight: 1, held: 0 };
+    let one = Standing::Unknown {
+        in_flight: 1,
+        held: 0,
+    };
     assert_eq!(
         lanes(1, one),
         "go go pacing(answer) pacing(answer) pacing(answer)"

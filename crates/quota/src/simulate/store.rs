@@ -1,11 +1,14 @@
 //! A model of the store through which processes hear of each other: who told what last, the block, and what was learnt.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::process::Process;
 use super::{Millis, SECOND};
 use crate::demand::Learnt;
 use crate::fleet::{Heard, Hearing, Share};
+use crate::time::after;
 
 /// A process that has not told anything for so long is taken for dead.
 const DEAD_AFTER: Millis = 5 * SECOND;
@@ -55,6 +58,8 @@ impl Store {
     /// A process writes a block down as soon as it has met it.
     pub(super) fn keep_block(&mut self, until: Option<Timestamp>, truly: Millis, now: Millis) {
         if !self.is_lost(now) {
+            // GitHub's dates are cut to seconds: an end that is written down is told a second later.
+            let until = until.map(|until| after(until, Duration::from_secs(1)));
             self.block = self.block.max(until);
             self.closed_until = self.closed_until.max(truly);
         }

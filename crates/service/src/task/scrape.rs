@@ -29,8 +29,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::fetch::{Trouble, Visit};
-use self::plan::{Probed, Step};
 pub(crate) use self::plan::read_again_after;
+use self::plan::{Probed, Step};
 pub use self::probe::ProbeError;
 use self::refusals::Refusals;
 use crate::config;

@@ -138,10 +138,7 @@ fn a_burst_raises_the_floor_at_once() {
         );
     }
     let after = floor(&quota, Lane::Bulk, 130.0);
-    assert!(
-        (1390..1500).contains(&after),
-        "twice that much: {after}"
-    );
+    assert!((1390..1500).contains(&after), "twice that much: {after}");
 }
 
 #[test]

@@ -173,7 +173,10 @@ fn before_anything_is_known_one_item_begins_and_is_promised_one_request() {
     let first = quota.reserve(Lane::Bulk, read().within(item), at(1.0));
     assert!(!may_send(&quota, Lane::Bulk, Some(item)));
     quota.settle(first, &answer(4900), at(1.0));
-    assert!(!may_send(&quota, Lane::Bulk, Some(item)), "100 are left to live work");
+    assert!(
+        !may_send(&quota, Lane::Bulk, Some(item)),
+        "100 are left to live work"
+    );
     assert!(may_send(&quota, Lane::Live, None));
 }
 
@@ -188,9 +191,21 @@ fn after_the_reset_items_begin_again_whatever_the_policy() {
         let Decision::Wait(wait) = quota.decide(Lane::Bulk, &item_ask, at(2.0)) else {
             panic!("{policy}: it is at the reserve");
         };
-        assert_eq!(wait.until.map(|until| until <= at(3601.0)), Some(true), "{policy}");
-        assert_eq!(quota.decide(Lane::Bulk, &item_ask, at(3601.0)), Decision::Go, "{policy}");
+        assert_eq!(
+            wait.until.map(|until| until <= at(3601.0)),
+            Some(true),
+            "{policy}"
+        );
+        assert_eq!(
+            quota.decide(Lane::Bulk, &item_ask, at(3601.0)),
+            Decision::Go,
+            "{policy}"
+        );
         let within = read().within(item);
-        assert_eq!(quota.decide(Lane::Bulk, &within, at(3601.0)), Decision::Go, "{policy}");
+        assert_eq!(
+            quota.decide(Lane::Bulk, &within, at(3601.0)),
+            Decision::Go,
+            "{policy}"
+        );
     }
 }
