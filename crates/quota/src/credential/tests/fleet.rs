@@ -276,3 +276,39 @@ fn a_block_that_a_process_meets_and_hears_of_is_one_incident_in_either_order() {
     ask(&mut again, Lane::Live, &secondary(Some(1)), 11.5);
     assert!(again.report(at(11.5)).rate < 0.3);
 }
+
+#[test]
+fn what_a_newcomer_spends_before_it_is_first_heard_is_not_taken_for_a_stranger_s() {
+    let alone = |quota: &mut CredentialQuota, now: f64| {
+        let me = "process-0".to_owned();
+        let heard = Vec::new();
+        quota.hear(&Hearing::Others { me, heard }, at(now));
+    };
+    let strangers = |quota: &CredentialQuota| {
+        let demand = &quota.resources.known[&Resource::core()].demand;
+        demand.seen_before(Lane::Bulk)
+    };
+    let mut first = paced_by(Policy::Adaptive);
+    alone(&mut first, 0.0);
+    ask(&mut first, Lane::Bulk, &answer(101), 0.1);
+    let mut lonely = first.clone();
+    alone(&mut first, 1.0);
+    // Another has come, and spends until it is heard.
+    let mut newcomer = paced_by(Policy::Adaptive);
+    for used in 102..190 {
+        ask(&mut newcomer, Lane::Bulk, &answer(used), 1.2);
+    }
+    ask(&mut first, Lane::Bulk, &answer(190), 1.3);
+    let mut both = [first, newcomer];
+    for second in 2..6 {
+        exchange(&mut both, f64::from(second));
+    }
+    assert_eq!(strangers(&both[0]), 0);
+    // Where nobody is heard who has spent it, it is a stranger's.
+    ask(&mut lonely, Lane::Bulk, &answer(190), 1.3);
+    for second in 2..5 {
+        alone(&mut lonely, f64::from(second));
+    }
+    let found = strangers(&lonely);
+    assert!((87..=88).contains(&found), "{found}");
+}
