@@ -8,6 +8,7 @@ mod cost;
 mod demo;
 mod doctor;
 mod faults;
+mod fleet_processes;
 mod floors;
 mod from_git;
 mod kill;
