@@ -113,8 +113,8 @@ pub static KEYS: &[Key<Config>] = &[
         default: Some("adaptive"),
         flag: None,
         about: "How work that can wait is paced. `adaptive` learns what more urgent work needs until the reset, leaves that and spends \
-                the rest at once; while it has learnt little it leaves `quota.reserve`. `even` always leaves `quota.reserve` and \
-                spreads the rest over the window.",
+                the rest at once; it holds `quota.reserve` beside it until that can just be spent before the reset. `even` always \
+                leaves `quota.reserve` and spreads the rest over the window. docs/pacing.md explains both.",
         example: "\"even\"",
         slot: |config| Slot::Choice(&mut config.quota.policy),
     },
