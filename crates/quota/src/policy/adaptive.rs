@@ -44,7 +44,10 @@ pub(crate) fn floor(
         let more = (configured / 2).min(seen.saturating_mul(2));
         let reserve = reserve::kept_by(lane, configured.saturating_add(more), limit);
         let steady = demand.steady_before(lane, horizon);
-        steady.saturating_add(held(reserve, at_least(length), horizon))
+        // Late, but not so late that nothing of it can be spent in a short window.
+        let over = release(reserve, Duration::ZERO).min(60.0);
+        let over = over.max(at_least(length));
+        steady.saturating_add(held(reserve, over, horizon))
     };
     learnt.max(held).min(limit)
 }

@@ -210,3 +210,16 @@ fn an_item_dearer_than_the_headroom_goes_while_half_of_it_is_left() {
     };
     assert!(wait.until.unwrap() <= at(3601.0));
 }
+
+#[test]
+fn at_a_cold_start_the_reserve_of_a_short_window_is_let_go_while_it_can_still_be_spent() {
+    let mut demand = crate::demand::Demand::default();
+    demand.spent(Lane::Live, 1, at(0.0));
+    let floor = |seconds| {
+        let horizon = Duration::from_secs(seconds);
+        crate::policy::adaptive::floor(Lane::Bulk, 1000, 300, &demand, horizon, MINUTE)
+    };
+    assert!(floor(12) >= 120, "{}", floor(12));
+    // What other processes do is known two seconds late, so that the last of them are as if there were more.
+    assert!(floor(2) < 60, "{}", floor(2));
+}
