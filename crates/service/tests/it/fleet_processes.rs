@@ -223,9 +223,9 @@ fn assert_well(case: Case, seen: &Log, waited: &[u64]) {
             above >= -(CALLS * case.bulk).cast_signed(),
             "{told}, {above} above"
         );
-        // How much of the rest bulk work gets is a matter of the machine's speed; that it gets something is not.
+        // It would have less if others were taken for live work, or the claims of the dead were held for ever.
         let bulk: u64 = window.bulk().values().sum();
-        assert!(bulk > LIMIT / 10, "{told}");
+        assert!(bulk > LIMIT / 3, "{told}");
     }
 }
 
