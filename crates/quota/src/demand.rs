@@ -50,15 +50,35 @@ impl Demand {
         let Some(first) = class_of_spender(lane) else {
             return;
         };
-        for curve in &mut self.curves[first..] {
-            curve.add(amount, from, now);
+        let (before, of_it) = self.curves.split_at_mut(first);
+        let mut is_news = false;
+        for curve in before {
+            is_news |= curve.pass(now);
+        }
+        for curve in of_it {
+            is_news |= curve.add(amount, from, now);
+        }
+        if is_news {
+            self.nest();
         }
     }
 
     /// Time has passed, whether or not anything was spent.
     pub(crate) fn pass(&mut self, now: Timestamp) {
+        let mut is_news = false;
         for curve in &mut self.curves {
-            curve.pass(now);
+            is_news |= curve.pass(now);
+        }
+        if is_news {
+            self.nest();
+        }
+    }
+
+    /// Each curve holds what the one before it holds, and the bursts of that one do not end where other work goes on.
+    fn nest(&mut self) {
+        for later in 1..self.curves.len() {
+            let bursts = self.curves[later - 1].bursts();
+            self.curves[later].include(&bursts);
         }
     }
 
@@ -104,6 +124,7 @@ impl Demand {
         for (curve, hours) in self.curves.iter_mut().zip(hours) {
             curve.merge(hours, now);
         }
+        self.nest();
     }
 }
 

@@ -96,10 +96,16 @@ struct Summary {
     rate: f64,
     /// The same between bursts.
     calm: f64,
-    /// By how much a burst exceeds that within each of the shorter lengths, or a shorter one.
-    burst: [f64; BURSTS],
-    /// Bursts in an hour, as many as there may well be.
-    bursts: f64,
+    bursts: Bursts,
+}
+
+/// What the bursts of some spending are like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bursts {
+    /// By how much one exceeds the calm within each of the shorter lengths, or a shorter one.
+    sizes: [f64; BURSTS],
+    /// As many as there may well be.
+    an_hour: f64,
 }
 
 impl Default for Summary {
@@ -108,8 +114,10 @@ impl Default for Summary {
             most: [0; COUNT],
             rate: 0.0,
             calm: 0.0,
-            burst: [0.0; BURSTS],
-            bursts: 0.0,
+            bursts: Bursts {
+                sizes: [0.0; BURSTS],
+                an_hour: 0.0,
+            },
         }
     }
 }
@@ -132,10 +140,12 @@ impl Default for Curve {
 }
 
 impl Curve {
-    /// `amount` was spent evenly from `from` to `now`.
-    pub(crate) fn add(&mut self, amount: u64, from: Timestamp, now: Timestamp) {
-        self.pass(now);
-        let Some(head) = self.head else { return };
+    /// `amount` was spent evenly from `from` to `now`. Says, as those below do, whether maxima have changed.
+    pub(crate) fn add(&mut self, amount: u64, from: Timestamp, now: Timestamp) -> bool {
+        let has_passed = self.pass(now);
+        let Some(head) = self.head else {
+            return has_passed;
+        };
         let amount = u32::try_from(amount).unwrap_or(u32::MAX);
         let is_behind = now.as_second() < head;
         let from = if is_behind { head } else { from.as_second() };
@@ -151,7 +161,7 @@ impl Curve {
         for part in 0..i64::from(rest) {
             self.put(1, oldest + part * i64::from(count) / i64::from(rest), head);
         }
-        self.note();
+        self.note() || has_passed
     }
 
     fn put(&mut self, amount: u32, second: i64, head: i64) {
@@ -169,17 +179,17 @@ impl Curve {
     }
 
     /// Time has passed.
-    pub(crate) fn pass(&mut self, now: Timestamp) {
+    pub(crate) fn pass(&mut self, now: Timestamp) -> bool {
         let target = now.as_second();
         let Some(head) = self.head else {
             self.head = Some(target);
             self.first = target;
             self.begin_hour(target / HOUR);
-            return;
+            return true;
         };
         // A clock that went back is waited for; until then everything falls into the latest second.
         if target <= head {
-            return;
+            return false;
         }
         if target - head >= HELD as i64 {
             self.seconds.fill(0);
@@ -207,11 +217,12 @@ impl Curve {
             }
         }
         self.head = Some(target);
-        if target / MINUTE > head / MINUTE {
+        let is_next_minute = target / MINUTE > head / MINUTE;
+        if is_next_minute {
             self.recent = self.recent_minutes(target);
             self.sum_up();
         }
-        self.note();
+        self.note() || is_next_minute
     }
 
     /// What may be spent within `horizon`.
@@ -292,7 +303,7 @@ impl Curve {
     /// What may come if as many bursts come as may well be: two at least, since they overlap for the first time on some day.
     fn by_bursts(&self, length: i64, seconds: f64) -> f64 {
         let summary = &self.summary;
-        let burst = summary.burst[at_least(length).min(BURSTS - 1)];
+        let burst = summary.bursts.sizes[at_least(length).min(BURSTS - 1)];
         if burst <= 0.0 {
             return 0.0;
         }
@@ -300,7 +311,7 @@ impl Curve {
         let part = ((seconds + 1.0) / f64::from(LENGTHS[0])).min(1.0);
         // In the first hours it is not known how often they come.
         let likely = if self.is_learnt() {
-            as_many_as(summary.bursts * seconds / HOUR as f64)
+            as_many_as(summary.bursts.an_hour * seconds / HOUR as f64)
         } else {
             0.0
         };
@@ -320,7 +331,7 @@ impl Curve {
         summary.calm = calm.into_iter().flatten().fold(0.0, f64::max);
         summary.rate = self.rate(summary.most[COUNT - 1], summary.calm);
         let mut longest = 0.0_f64;
-        for (index, burst) in summary.burst.iter_mut().enumerate() {
+        for (index, burst) in summary.bursts.sizes.iter_mut().enumerate() {
             let seconds = f64::from(LENGTHS[index]) + 1.0;
             let known = self.past[index].burst;
             let present = present.map_or(0, |hour| hour.most[index]);
@@ -330,8 +341,22 @@ impl Curve {
             }
             *burst = longest;
         }
-        summary.bursts = self.bursts_in_an_hour();
+        summary.bursts.an_hour = self.bursts_in_an_hour();
         self.summary = summary;
+    }
+
+    /// What the bursts are like, for a curve of which this one is a part.
+    pub(crate) fn bursts(&self) -> Bursts {
+        self.summary.bursts
+    }
+
+    /// Takes in what the bursts of a part are like: steady spending on top of them hides them, and they come all the same.
+    pub(crate) fn include(&mut self, part: &Bursts) {
+        let bursts = &mut self.summary.bursts;
+        for (ours, theirs) in bursts.sizes.iter_mut().zip(&part.sizes) {
+            *ours = ours.max(*theirs);
+        }
+        bursts.an_hour = bursts.an_hour.max(part.an_hour);
     }
 
     /// How many bursts there are in an hour: as many as were seen, and a standard deviation more, since they were few.
@@ -398,9 +423,9 @@ impl Curve {
     }
 
     /// The present interval of each length counts for the present hour.
-    fn note(&mut self) {
+    fn note(&mut self) -> bool {
         let Some(hour) = self.hours.last_mut() else {
-            return;
+            return false;
         };
         let mut is_more = false;
         for (most, sum) in hour.most.iter_mut().zip(&self.sums) {
@@ -410,6 +435,7 @@ impl Curve {
         if is_more {
             self.sum_up();
         }
+        is_more
     }
 
     fn begin_hour(&mut self, number: i64) {

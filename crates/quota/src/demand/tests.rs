@@ -161,7 +161,51 @@ fn a_clock_that_steps_back_loses_nothing() {
     assert!(bound(&demand, 15) >= 100);
 }
 
+#[test]
+fn steady_scheduled_work_does_not_hide_the_bursts_of_live_work() {
+    let mut demand = Demand::default();
+    demand.pass(at(0));
+    for second in 0..24 * HOUR {
+        demand.spent(Lane::Scheduled, 4, at(second));
+        if second % (4 * HOUR) < 90 {
+            demand.spent(Lane::Live, 2, at(second));
+        }
+    }
+    let of = |lane| demand.before(lane, seconds(90));
+    assert!(
+        of(Lane::Interactive) >= 360,
+        "two bursts: {}",
+        of(Lane::Interactive)
+    );
+    assert!(of(Lane::Bulk) >= 360 + 360, "{}", of(Lane::Bulk));
+    assert!(of(Lane::Bulk) >= of(Lane::Scheduled) && of(Lane::Scheduled) >= of(Lane::Interactive));
+}
+
 proptest! {
+    /// A lane never leaves less than the lanes before it do, whoever spends what and when.
+    #[test]
+    fn floors_are_nested_whatever_was_spent(
+        spent in prop::collection::vec((0_i64..14_400, 0_usize..3, 1_u64..60), 1..150),
+        horizon in 0_u64..3600,
+        steady in 0_u64..5,
+    ) {
+        let mut demand = Demand::default();
+        demand.pass(at(0));
+        let mut spent = spent;
+        spent.sort_unstable();
+        let mut spent = spent.into_iter().peekable();
+        for second in 0..14_400 {
+            if steady > 0 {
+                demand.spent(Lane::Scheduled, steady, at(second));
+            }
+            while let Some((_, lane, amount)) = spent.next_if(|(when, ..)| *when <= second) {
+                demand.spent(Lane::ALL[lane], amount, at(second));
+            }
+        }
+        let floors = Lane::ALL.map(|lane| demand.before(lane, seconds(horizon)));
+        prop_assert!(floors.is_sorted(), "{:?}", floors);
+    }
+
     /// What the curve says of a horizon is never less than what was spent within any interval of that length.
     #[test]
     fn the_curve_covers_every_interval_that_was_seen(
