@@ -4,26 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::fixture::together;
+use super::fixture::{at, together};
 use crate::port::coordination::{Block, Coordination, Held, Member, Reckoned, Telling};
 
 /// Opens a fresh, empty board, and gives so many handles to it, as so many processes have them.
 pub type Open<'a> = &'a dyn Fn(usize) -> Vec<Arc<dyn Coordination>>;
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::constant(1_767_225_600, 0) + SignedDuration::from_secs(second)
-}
-
-fn member(name: &str, beat: u64) -> Member {
+/// A member, by name and beat.
+pub fn member(name: &str, beat: u64) -> Member {
     Member {
         name: name.to_owned(),
         beat,
     }
 }
 
-fn telling(credential: &str, share: &str) -> Telling {
+/// A telling of a credential, whose view can be told from its share.
+pub fn telling(credential: &str, share: &str) -> Telling {
     Telling {
         credential: credential.to_owned(),
         share: share.to_owned(),
@@ -41,16 +39,24 @@ fn held(by: &Member, telling: &Telling) -> Held {
     }
 }
 
+/// A member tells these shares, each of a credential.
 async fn exchange(
     board: &Arc<dyn Coordination>,
     name: &str,
     beat: u64,
-    mine: &[Telling],
+    mine: &[(&str, &str)],
 ) -> Vec<Held> {
-    board
-        .exchange(&member(name, beat), mine)
-        .await
-        .expect("they exchange")
+    let mine: Vec<Telling> = mine.iter().map(|(of, share)| telling(of, share)).collect();
+    tell(board, &member(name, beat), &mine).await
+}
+
+async fn tell(board: &Arc<dyn Coordination>, me: &Member, mine: &[Telling]) -> Vec<Held> {
+    board.exchange(me, mine).await.expect("they exchange")
+}
+
+async fn sweep(board: &Arc<dyn Coordination>, name: &str, beat: u64) -> bool {
+    let swept = board.sweep(&member(name, beat)).await;
+    swept.expect("the board is there")
 }
 
 async fn all(board: &Arc<dyn Coordination>) -> Vec<Held> {
@@ -106,11 +112,11 @@ pub async fn what_is_told_is_held_for_everybody_else_as_it_was_told(open: Open<'
     );
     let (ada, bob) = (member("ada-1-x", 1), member("bob'; --", u64::MAX));
     assert_eq!(
-        exchange(&boards[0], &ada.name, 1, &[long.clone(), empty.clone()]).await,
+        tell(&boards[0], &ada, &[long.clone(), empty.clone()]).await,
         []
     );
     assert_eq!(
-        exchange(&boards[1], &bob.name, bob.beat, &[telling("token", "b")]).await,
+        tell(&boards[1], &bob, &[telling("token", "b")]).await,
         [held(&ada, &empty), held(&ada, &long)]
     );
     let everything = [
@@ -126,41 +132,20 @@ pub async fn what_is_told_is_held_for_everybody_else_as_it_was_told(open: Open<'
 /// Also not by another handle, nor what it told of another credential.
 pub async fn nobody_hears_its_own_row_as_another_s(open: Open<'_>) {
     let boards = open(2);
-    exchange(
-        &boards[0],
-        "ada",
-        1,
-        &[telling("a", "1"), telling("b", "2")],
-    )
-    .await;
-    assert_eq!(
-        exchange(&boards[1], "ada", 2, &[telling("a", "3")]).await,
-        []
-    );
+    exchange(&boards[0], "ada", 1, &[("a", "1"), ("b", "2")]).await;
+    assert_eq!(exchange(&boards[1], "ada", 2, &[("a", "3")]).await, []);
     // A name that begins with another's is another's.
-    let heard = exchange(&boards[1], "ada-2", 1, &[telling("a", "4")]).await;
+    let heard = exchange(&boards[1], "ada-2", 1, &[("a", "4")]).await;
     assert_eq!(heard, [held(&member("ada", 2), &telling("a", "3"))]);
-    let heard = exchange(&boards[0], "ada", 3, &[telling("a", "5")]).await;
+    let heard = exchange(&boards[0], "ada", 3, &[("a", "5")]).await;
     assert_eq!(heard, [held(&member("ada-2", 1), &telling("a", "4"))]);
 }
 
 /// A credential that it does not tell of any more is held no more.
 pub async fn a_telling_takes_the_place_of_all_that_was_told_before(open: Open<'_>) {
     let boards = open(2);
-    exchange(
-        &boards[0],
-        "ada",
-        1,
-        &[telling("a", "1"), telling("b", "2")],
-    )
-    .await;
-    exchange(
-        &boards[0],
-        "ada",
-        2,
-        &[telling("b", "3"), telling("c", "4")],
-    )
-    .await;
+    exchange(&boards[0], "ada", 1, &[("a", "1"), ("b", "2")]).await;
+    exchange(&boards[0], "ada", 2, &[("b", "3"), ("c", "4")]).await;
     let ada = member("ada", 2);
     assert_eq!(
         exchange(&boards[1], "bob", 1, &[]).await,
@@ -178,13 +163,7 @@ pub async fn a_telling_takes_the_place_of_all_that_was_told_before(open: Open<'_
 pub async fn credentials_do_not_mix(open: Open<'_>) {
     let board = open(1).remove(0);
     let ada = member("ada", 1);
-    exchange(
-        &board,
-        "ada",
-        1,
-        &[telling("a", "of a"), telling("A", "of A")],
-    )
-    .await;
+    exchange(&board, "ada", 1, &[("a", "of a"), ("A", "of A")]).await;
     close(&board, &block("a", 10)).await;
     close(&board, &block("a ", 20)).await;
     assert!(keep(&board, "a", "learnt of a", None).await);
@@ -219,7 +198,8 @@ pub async fn an_exchange_is_one_step_under_concurrent_writers(open: Open<'_>) {
             let name = format!("member-{number}");
             let mut before: BTreeMap<String, u64> = BTreeMap::new();
             for beat in 1..=ROUNDS {
-                let mine = credentials.map(|credential| telling(credential, &beat.to_string()));
+                let share = beat.to_string();
+                let mine = credentials.map(|credential| (credential, share.as_str()));
                 let heard = exchange(board, &name, beat, &mine).await;
                 let mut beats: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
                 let mut pieces: BTreeMap<String, usize> = BTreeMap::new();
@@ -276,14 +256,8 @@ pub async fn an_exchange_is_one_step_under_concurrent_writers(open: Open<'_>) {
 /// Twice is as good as once.
 pub async fn one_who_leaves_is_gone_and_the_others_stay(open: Open<'_>) {
     let boards = open(2);
-    exchange(
-        &boards[0],
-        "ada",
-        1,
-        &[telling("a", "1"), telling("b", "2")],
-    )
-    .await;
-    exchange(&boards[0], "ada-2", 1, &[telling("a", "3")]).await;
+    exchange(&boards[0], "ada", 1, &[("a", "1"), ("b", "2")]).await;
+    exchange(&boards[0], "ada-2", 1, &[("a", "3")]).await;
     boards[1].leave("ada").await.expect("it leaves");
     let left = [held(&member("ada-2", 1), &telling("a", "3"))];
     assert_eq!(exchange(&boards[1], "bob", 1, &[]).await, left);
@@ -295,38 +269,26 @@ pub async fn one_who_leaves_is_gone_and_the_others_stay(open: Open<'_>) {
 /// Killed is to be silent from some beat on.
 pub async fn the_beat_of_one_who_was_killed_stands_still_until_it_is_swept(open: Open<'_>) {
     let boards = open(2);
-    exchange(
-        &boards[0],
-        "killed",
-        7,
-        &[telling("a", "1"), telling("b", "2")],
-    )
-    .await;
+    exchange(&boards[0], "killed", 7, &[("a", "1"), ("b", "2")]).await;
     for beat in 1..5 {
-        let heard = exchange(&boards[1], "bob", beat, &[telling("a", "3")]).await;
+        let heard = exchange(&boards[1], "bob", beat, &[("a", "3")]).await;
         assert_eq!(heard.len(), 2);
         assert!(heard.iter().all(|held| held.beat == 7), "{heard:?}");
     }
-    let swept = boards[1].sweep(&member("killed", 7)).await;
-    assert!(swept.expect("it is swept"), "it was there");
-    assert_eq!(
-        exchange(&boards[1], "bob", 5, &[telling("a", "3")]).await,
-        []
-    );
-    let again = boards[1].sweep(&member("killed", 7)).await;
-    assert!(!again.expect("there is nothing to sweep"));
+    assert!(sweep(&boards[1], "killed", 7).await, "it was there");
+    assert_eq!(exchange(&boards[1], "bob", 5, &[("a", "3")]).await, []);
+    assert!(!sweep(&boards[1], "killed", 7).await);
     assert_eq!(all(&boards[1]).await.len(), 1, "bob stays");
 }
 
 /// Who sweeps has seen it stand still, and was too slow.
 pub async fn one_whose_beat_has_moved_on_is_not_swept(open: Open<'_>) {
     let boards = open(2);
-    exchange(&boards[0], "slow", 7, &[telling("a", "1")]).await;
+    exchange(&boards[0], "slow", 7, &[("a", "1")]).await;
     assert_eq!(exchange(&boards[1], "bob", 1, &[]).await[0].beat, 7);
-    exchange(&boards[0], "slow", 8, &[telling("a", "2")]).await;
+    exchange(&boards[0], "slow", 8, &[("a", "2")]).await;
     for beat in [7, 6, 9] {
-        let swept = boards[1].sweep(&member("slow", beat)).await;
-        assert!(!swept.expect("it is refused"), "{beat}");
+        assert!(!sweep(&boards[1], "slow", beat).await, "{beat}");
     }
     let still = held(&member("slow", 8), &telling("a", "2"));
     assert_eq!(all(&boards[1]).await, [still]);
@@ -335,17 +297,9 @@ pub async fn one_whose_beat_has_moved_on_is_not_swept(open: Open<'_>) {
 /// It notices nothing of it.
 pub async fn one_who_was_swept_by_mistake_is_back_with_the_next_exchange(open: Open<'_>) {
     let boards = open(2);
-    exchange(&boards[0], "stopped", 7, &[telling("a", "1")]).await;
-    assert!(
-        boards[1]
-            .sweep(&member("stopped", 7))
-            .await
-            .expect("it is swept")
-    );
-    assert_eq!(
-        exchange(&boards[0], "stopped", 8, &[telling("a", "2")]).await,
-        []
-    );
+    exchange(&boards[0], "stopped", 7, &[("a", "1")]).await;
+    assert!(sweep(&boards[1], "stopped", 7).await);
+    assert_eq!(exchange(&boards[0], "stopped", 8, &[("a", "2")]).await, []);
     assert_eq!(
         exchange(&boards[1], "bob", 1, &[]).await,
         [held(&member("stopped", 8), &telling("a", "2"))]
@@ -385,16 +339,11 @@ pub async fn a_block_only_grows(open: Open<'_>) {
 /// Members come and go; their blocks stay.
 pub async fn a_block_outlives_everybody(open: Open<'_>) {
     let boards = open(2);
-    exchange(&boards[0], "ada", 1, &[telling("a", "1")]).await;
+    exchange(&boards[0], "ada", 1, &[("a", "1")]).await;
     close(&boards[0], &block("a", 60)).await;
-    exchange(&boards[1], "bob", 1, &[telling("a", "1")]).await;
+    exchange(&boards[1], "bob", 1, &[("a", "1")]).await;
     boards[0].leave("ada").await.expect("it leaves");
-    assert!(
-        boards[1]
-            .sweep(&member("bob", 1))
-            .await
-            .expect("it is swept")
-    );
+    assert!(sweep(&boards[1], "bob", 1).await);
     assert_eq!(all(&boards[1]).await, []);
     assert_eq!(blocks(&boards[1]).await, [block("a", 60)]);
 }
@@ -403,7 +352,7 @@ pub async fn a_block_outlives_everybody(open: Open<'_>) {
 pub async fn what_was_learnt_comes_back_as_it_was_kept(open: Open<'_>) {
     let boards = open(2);
     assert_eq!(learnt(&boards[0], "a").await, None);
-    exchange(&boards[0], "ada", 1, &[telling("a", "1")]).await;
+    exchange(&boards[0], "ada", 1, &[("a", "1")]).await;
     let long = "ü🌊\"\n".repeat(100_000);
     let mut over = None;
     for text in ["", "{\"curves\": [1, 2]}", &long] {

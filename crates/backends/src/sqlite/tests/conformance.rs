@@ -1,6 +1,9 @@
 //! The suite of the ports, on a disk and in memory.
 
 use std::cell::Cell;
+use std::path::PathBuf;
+
+use ledger::port;
 
 use super::*;
 
@@ -18,14 +21,21 @@ impl Shelf {
         }
     }
 
-    fn on_disk(&self) -> Sqlite {
+    fn path(&self) -> PathBuf {
         self.next.set(self.next.get() + 1);
-        Sqlite::open(
-            self.directory
-                .path()
-                .join(format!("{}.db", self.next.get())),
-        )
-        .unwrap()
+        let name = format!("{}.db", self.next.get());
+        self.directory.path().join(name)
+    }
+
+    fn on_disk(&self) -> Sqlite {
+        Sqlite::open(self.path()).unwrap()
+    }
+
+    /// So many handles to one board that know nothing of each other.
+    fn boards(&self, handles: usize) -> Vec<Arc<dyn port::Coordination>> {
+        let path = self.path();
+        let open = |_| Arc::new(Coordination::open(&path).unwrap()) as Arc<dyn port::Coordination>;
+        (0..handles).map(open).collect()
     }
 }
 
@@ -62,6 +72,17 @@ mod on_disk {
         )* };
     }
     ledger::state_cases!(state);
+
+    macro_rules! coordination {
+        ($($case:ident)*) => { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let shelf = Shelf::new();
+                ledger::conformance::coordination::$case(&|handles| shelf.boards(handles)).await;
+            }
+        )* };
+    }
+    ledger::coordination_cases!(coordination);
 }
 
 mod in_memory {
@@ -88,4 +109,19 @@ mod in_memory {
         )* };
     }
     ledger::state_cases!(state);
+
+    macro_rules! coordination {
+        ($($case:ident)*) => { $(
+            #[tokio::test(start_paused = true)]
+            async fn $case() {
+                let open = |handles| {
+                    let board = Coordination::in_memory().unwrap();
+                    let handle = || Arc::new(board.clone()) as Arc<dyn port::Coordination>;
+                    std::iter::repeat_with(handle).take(handles).collect()
+                };
+                ledger::conformance::coordination::$case(&open).await;
+            }
+        )* };
+    }
+    ledger::coordination_cases!(coordination);
 }
