@@ -36,8 +36,8 @@ pub struct Gate {
     shared: Arc<Shared>,
 }
 
-/// Leave to send one request. Given to [`Gate::observe`] with what came of it; dropped if it was not sent after all, or
-/// if nothing will be heard of it.
+/// Leave to send one request. Given to [`Gate::observe`] with what came of it; dropped if it was not sent after all, or,
+/// once it is [`sent`](Pass::sent), if nothing will be heard of it.
 #[must_use = "a request is sent only while its pass is held"]
 pub struct Pass {
     shared: Arc<Shared>,

@@ -12,7 +12,7 @@ mod report;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::ask::{Ask, Seen};
 use crate::block::{Block, Epoch, LONGEST_STATED};
@@ -88,8 +88,8 @@ pub(crate) enum Outlook {
     Open,
     Known {
         free: u64,
-        limit: u64,
-        full_at: Option<Timestamp>,
+        /// Limit, when the bucket is full again by GitHub's clock, and how far that clock is ahead.
+        window: (u64, Option<Timestamp>, SignedDuration),
     },
 }
 
@@ -98,17 +98,12 @@ impl Outlook {
     pub(crate) fn is_better_than(self, before: Outlook) -> bool {
         match (self, before) {
             (
-                Outlook::Known {
-                    free,
-                    limit,
-                    full_at,
-                },
+                Outlook::Known { free, window },
                 Outlook::Known {
                     free: free_before,
-                    limit: limit_before,
-                    full_at: full_before,
+                    window: window_before,
                 },
-            ) => free > free_before || limit != limit_before || full_at != full_before,
+            ) => free > free_before || window != window_before,
             _ => true,
         }
     }
@@ -126,6 +121,8 @@ pub struct Reservation {
     prepaid: u64,
     /// When it came.
     arrived: Timestamp,
+    /// When it was let through.
+    left: Timestamp,
 }
 
 impl Reservation {
@@ -221,6 +218,7 @@ impl CredentialQuota {
             epoch: self.block.epoch(),
             prepaid,
             arrived: now,
+            left: now,
         }
     }
 
@@ -246,6 +244,7 @@ impl CredentialQuota {
             epoch,
             prepaid,
             arrived,
+            left: _,
         } = reservation;
         self.ledger.ended(lane, &ask, Some(seen.took), now);
         let cost = match &seen.refusal {
@@ -269,13 +268,17 @@ impl CredentialQuota {
         }
     }
 
-    /// Gives back the place of a request that was not sent, or of which nothing will be heard. It stays in the secondary
-    /// ledger, which cannot know better, until it has aged out.
+    /// Gives back the place of a request that was not sent. One that was sent and of which nothing will be heard is
+    /// [settled](CredentialQuota::settle) by a [`Seen`] that says nothing.
     pub fn refund(&mut self, reservation: Reservation, now: Timestamp) {
         let Reservation {
-            lane, ask, prepaid, ..
+            lane,
+            ask,
+            prepaid,
+            left,
+            ..
         } = reservation;
-        self.ledger.ended(lane, &ask, None, now);
+        self.ledger.unsent(lane, &ask, left, now);
         let bucket = &mut self.resources.of(&ask.resource).bucket;
         if ask.is_item() {
             bucket.unhold(ask.cost);
@@ -638,13 +641,15 @@ impl CredentialQuota {
     /// What is free of a bucket, of how much, and when it is full again: as long as no more is free, nothing that waits for
     /// more can go sooner.
     pub(crate) fn outlook(&self, resource: &Resource, now: Timestamp) -> Outlook {
-        match self.standing(self.resources.known.get(resource), now) {
+        let Some(metered) = self.resources.known.get(resource) else {
+            return Outlook::Open;
+        };
+        match metered.bucket.standing(self.skew.github(now)) {
             // Where answers got lost, or no end is known, the last one under way lets another find out.
             Standing::Known(level) if level.unseen > 0 || level.full_at.is_none() => Outlook::Open,
             Standing::Known(level) => Outlook::Known {
                 free: level.free(),
-                limit: level.limit,
-                full_at: level.full_at,
+                window: (level.limit, level.full_at, self.skew.offset()),
             },
             Standing::Unknown { .. } | Standing::Unlimited => Outlook::Open,
         }
@@ -667,8 +672,8 @@ fn seen_ago(metered: Option<&Metered>, now: Timestamp) -> Duration {
 impl Resources {
     /// The account of a bucket that somebody else names, opened where there is none and there are not too many.
     fn heard_of(&mut self, resource: &Resource) -> Option<&mut Metered> {
-        let is_known = self.known.contains_key(resource);
-        (is_known || self.known.len() < MOST_HEARD_OF).then(|| self.of(resource))
+        let is_room = self.known.len() < MOST_HEARD_OF;
+        (is_room || self.known.contains_key(resource)).then(|| self.of(resource))
     }
 
     /// The account of a bucket, opened where there is none.

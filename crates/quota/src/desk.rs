@@ -196,7 +196,7 @@ impl Desk {
         self.is_stale |= is_elsewhere || self.quota.outlook(&resource, now).is_better_than(before);
     }
 
-    /// Gives back the leave of a request that was not sent, or of which nothing will be heard.
+    /// Gives back the leave of a request that was not sent.
     pub fn refund(&mut self, reservation: Reservation, now: Timestamp) {
         self.is_stale = true;
         self.quota.refund(reservation, now);

@@ -186,6 +186,24 @@ impl Ledger {
         }
     }
 
+    /// A request that was to leave at `then` was not sent: nothing of it counts.
+    pub fn unsent(&mut self, lane: Lane, ask: &Ask, then: Timestamp, now: Timestamp) {
+        if ask.is_item() {
+            return;
+        }
+        self.ended(lane, ask, None, now);
+        let spacing = self.spacing(ask, now);
+        let api = self.api_mut(ask);
+        if lane.is_spread() {
+            api.due = api.due.and_then(|due| due.checked_sub(spacing).ok());
+        }
+        api.points.take_back(ask.points, then);
+        if ask.is_content() {
+            self.content_minute.take_back(1, then);
+            self.content_hour.take_back(1, then);
+        }
+    }
+
     /// A limit was met: half the rate once the credential reopens.
     pub fn incident(&mut self, reopens: Timestamp, now: Timestamp) {
         self.rate.halve(reopens, now);

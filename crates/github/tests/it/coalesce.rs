@@ -9,6 +9,7 @@ use github_sim::SimConfig;
 use github_sim::fault::{Action, Matcher, Rule};
 use github_sim::limit::RefusalStatus;
 use github_sim::world::Found;
+use quota::CredentialQuota;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -80,10 +81,13 @@ async fn a_hundred_equal_gets_of_five_lanes_at_once_are_one_request_and_a_hundre
     let total = lab.summary().total;
     assert_eq!((total.requests, total.cost, total.points), (1, 1, 1));
     assert_eq!(client.stats().coalesced["acme"], 99);
-    let quota = lab.governor.gate("lab").report().quota;
+    let gate = lab.governor.gate("lab");
+    let quota = gate.report().quota;
     assert_eq!(quota.in_flight, 0);
     let used: Vec<Option<u64>> = quota.resources.iter().map(|one| one.used).collect();
     assert_eq!(used, [Some(1)]);
+    let points = gate.with_quota(CredentialQuota::share).rest_points;
+    assert_eq!(points, 1, "leave that was given back unsent takes none");
 }
 
 #[tokio::test(start_paused = true)]

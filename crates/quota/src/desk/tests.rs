@@ -169,9 +169,9 @@ fn what_needs_no_room_to_create_content_is_not_held_up_by_what_does() {
         for _ in 0..60 {
             names.arrive(&mut desk, Lane::Interactive, write(), "write", now);
             let (_, passes) = names.go(&mut desk, now);
-            passes
-                .into_iter()
-                .for_each(|pass| desk.refund(pass, at(now)));
+            for pass in passes {
+                desk.settle(pass, &Seen::default(), at(now));
+            }
         }
         now += 61_000;
     }
@@ -191,7 +191,9 @@ fn a_request_that_lacks_room_keeps_it_from_those_after_it() {
     for n in 0..717 {
         names.arrive(&mut desk, Lane::Scheduled, read(), "read", n);
         let (_, passes) = names.go(&mut desk, n);
-        passes.into_iter().for_each(|pass| desk.refund(pass, at(n)));
+        for pass in passes {
+            desk.settle(pass, &Seen::default(), at(n));
+        }
     }
     names.arrive(&mut desk, Lane::Interactive, write(), "write", 1000);
     assert_eq!(names.go(&mut desk, 1000).0, "", "it takes five");

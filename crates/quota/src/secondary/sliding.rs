@@ -59,6 +59,19 @@ impl Sliding {
         self.totals[at] = self.total;
     }
 
+    /// Takes back what was added at `then`. After a clock that went back it may count on, and leaves with its second.
+    pub(super) fn take_back(&mut self, amount: u64, then: Timestamp) {
+        let then = then.as_second();
+        if then > self.latest || then < self.latest.saturating_sub(self.length) {
+            return;
+        }
+        self.total = self.total.saturating_sub(amount);
+        for second in then..=self.latest {
+            let at = self.at(second);
+            self.totals[at] = self.totals[at].saturating_sub(amount);
+        }
+    }
+
     /// What is in the window.
     pub(super) fn sum(&self, now: Timestamp) -> u64 {
         self.since(self.left(now))
@@ -160,6 +173,12 @@ mod tests {
             self.seconds.push_back((second, amount));
         }
 
+        /// Takes back one of the amounts, and says which.
+        fn take_back(&mut self, which: usize) -> (Timestamp, u64) {
+            let which = which % self.seconds.len();
+            self.seconds.remove(which).unwrap()
+        }
+
         fn leaves(&self, second: Timestamp) -> Timestamp {
             after(second, self.length + SECOND)
         }
@@ -192,11 +211,12 @@ mod tests {
             is_hour in any::<bool>(),
             steps in prop::collection::vec((0..5_000_u64, 0..9_u64, 1..12_u64, 1..60_u64), 1..80),
             pauses in prop::collection::vec(0..4_000_u64, 80),
+            regrets in prop::collection::vec(prop::option::weighted(0.3, any::<usize>()), 80),
         ) {
             let length = if is_hour { HOUR } else { MINUTE };
             let (mut window, mut model) = (Sliding::new(length), Model { length, seconds: VecDeque::new() });
             let mut now = at(0);
-            for ((millis, amount, asked, budget), pause) in steps.into_iter().zip(pauses) {
+            for (((millis, amount, asked, budget), pause), regret) in steps.into_iter().zip(pauses).zip(regrets) {
                 now = after(now, Duration::from_millis(millis));
                 // Now and then nothing happens for long.
                 if pause < 40 {
@@ -206,6 +226,10 @@ mod tests {
                 prop_assert_eq!(window.room(asked, budget, now), model.room(asked, budget, now));
                 window.add(amount, now);
                 model.add(amount, now);
+                if let Some(which) = regret {
+                    let (then, amount) = model.take_back(which);
+                    window.take_back(amount, then);
+                }
                 prop_assert_eq!(window.sum(now), model.sum(now));
                 prop_assert_eq!(window.room(asked, budget, now), model.room(asked, budget, now));
             }
@@ -220,6 +244,18 @@ mod tests {
         assert_eq!(window.sum(at(3_000)), 3);
         assert_eq!(window.sum(at(70_999)), 3);
         assert_eq!(window.sum(at(71_000)), 0);
+    }
+
+    #[test]
+    fn what_is_taken_back_after_a_clock_that_went_back_leaves_with_its_second() {
+        let mut window = Sliding::new(MINUTE);
+        window.take_back(1, at(0));
+        window.add(1, at(10_000));
+        window.add(2, at(3_000));
+        window.take_back(2, at(3_000));
+        assert_eq!(window.sum(at(10_000)), 1);
+        assert_eq!(window.sum(at(71_000)), 0);
+        assert_eq!(window.room(1, 1, at(10_000)), Room::At(at(71_000)));
     }
 
     #[test]

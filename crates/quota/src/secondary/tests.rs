@@ -262,6 +262,40 @@ fn work_without_a_bound_keeps_its_distance_at_all_times_and_other_work_does_not(
 }
 
 #[test]
+fn what_was_not_sent_after_all_takes_no_room() {
+    let count = |ledger: &Ledger| {
+        let now = at(9_000);
+        (ledger.points_sent(now), ledger.content_sent(now))
+    };
+    for ask in [read(), query(), Ask::write(Resource::core(), 1)] {
+        for lane in Lane::ALL {
+            let mut ledger = Ledger::default();
+            ledger.sent(lane, &ask, at(0));
+            ledger.ended(lane, &ask, Some(Duration::ZERO), at(0));
+            let before = count(&ledger);
+            let untouched = send_all(&mut ledger.clone(), lane, &ask, at(9_000));
+            for second in 1..9 {
+                ledger.sent(lane, &ask, at(second * 1000));
+                ledger.unsent(lane, &ask, at(second * 1000), at(second * 1000 + 900));
+            }
+            assert_eq!(count(&ledger), before, "{lane} {ask:?}");
+            assert_eq!(ledger.in_flight(), 0);
+            assert_eq!(send_all(&mut ledger, lane, &ask, at(9_000)), untouched);
+        }
+    }
+}
+
+#[test]
+fn work_that_keeps_its_distance_keeps_none_from_what_was_not_sent() {
+    let mut ledger = Ledger::default();
+    assert_eq!(hold_all(&mut ledger, Lane::Bulk, at(0)), 13);
+    for _ in 0..6 {
+        ledger.unsent(Lane::Bulk, &read(), at(0), at(0));
+    }
+    assert_eq!(hold_all(&mut ledger, Lane::Bulk, at(0)), 6);
+}
+
+#[test]
 fn what_other_processes_have_sent_is_sent() {
     let mut ledger = Ledger::default();
     ledger.hear(Others {
