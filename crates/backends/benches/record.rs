@@ -63,7 +63,7 @@ async fn record(store: &Sqlite, term: ledger::port::Term, batch: u64) {
         recordings.spawn(async move {
             store
                 .record(
-                    term,
+                    term.into(),
                     ORG,
                     RepoId(repo),
                     parts(repo, batch),
@@ -181,7 +181,7 @@ async fn main() {
         let store = store.clone();
         readings.spawn(async move {
             store
-                .record(term, "quiet", RepoId(repo), parts, at(100))
+                .record(term.into(), "quiet", RepoId(repo), parts, at(100))
                 .await
                 .expect("it is recorded")
         });

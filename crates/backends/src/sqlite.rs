@@ -5,6 +5,7 @@
 //! in WAL mode, every commit synced. Anyone may read at the same time ([`Sqlite::read_only`]). All times are integers,
 //! milliseconds since 1970. What events and coverage mean is decided in `ledger`.
 
+mod backfill;
 mod changes;
 mod coordination;
 mod coverage;

@@ -33,11 +33,13 @@ pub enum GapReason {
     Forbidden,
     /// History that was asked for by hand and is not read yet.
     Manual,
+    /// The store of activity has lost what it held.
+    StoreLost,
 }
 
 impl GapReason {
     /// Every reason.
-    pub const ALL: [GapReason; 7] = [
+    pub const ALL: [GapReason; 8] = [
         GapReason::ScrapeError,
         GapReason::Partial,
         GapReason::Unhealthy,
@@ -45,6 +47,7 @@ impl GapReason {
         GapReason::Outage,
         GapReason::Forbidden,
         GapReason::Manual,
+        GapReason::StoreLost,
     ];
 
     /// The word a label and a store carry.
@@ -57,6 +60,7 @@ impl GapReason {
             GapReason::Outage => "outage",
             GapReason::Forbidden => "forbidden",
             GapReason::Manual => "manual",
+            GapReason::StoreLost => "store_lost",
         }
     }
 
@@ -194,6 +198,16 @@ impl Coverage {
             error: error.to_owned(),
         }));
         self.join_gaps();
+    }
+
+    /// Moves the start back: history was asked for. The time that is new is a gap [`GapReason::Manual`]. A start that is not
+    /// earlier changes nothing.
+    pub fn reach_back(&mut self, start: Timestamp) {
+        let Some(history) = Window::new(start, self.start) else {
+            return;
+        };
+        self.start = start;
+        self.miss(history, GapReason::Manual, "");
     }
 
     /// Whether every instant of the window was read.

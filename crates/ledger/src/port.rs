@@ -7,10 +7,14 @@
 
 pub mod activity;
 pub mod coordination;
+pub mod election;
+pub mod queue;
 pub mod state;
 
 pub use activity::Activity;
 pub use coordination::Coordination;
+pub use election::Election;
+pub use queue::BackfillQueue;
 pub use state::State;
 
 use std::fmt;
@@ -23,6 +27,18 @@ use serde::{Deserialize, Serialize};
 pub struct Term(pub u64);
 
 impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What its holder was given with the gaps of a stream to fill. The store gives a higher one with each claim and refuses the
+/// writes of older ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(pub u64);
+
+impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -50,6 +66,9 @@ pub enum Error {
     /// A newer leader has taken office; this one must stop writing.
     #[error("term {0} is over: another leader has taken office")]
     Fenced(Term),
+    /// The gaps were given to another, or taken back; this holder must stop writing.
+    #[error("claim {0} is over: the gaps are not this worker's any more")]
+    Lost(Token),
     /// The store cannot be reached, is locked by another, or has no room. Trying later may help.
     #[error("the store is unavailable while it should {doing}")]
     Unavailable {
@@ -74,6 +93,11 @@ impl Error {
     /// Whether a newer leader has taken office.
     pub fn is_fenced(&self) -> bool {
         matches!(self, Error::Fenced(_))
+    }
+
+    /// Whether the claim is over under which something was to be written.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Error::Lost(_))
     }
 
     /// Whether trying later may help.

@@ -4,11 +4,14 @@
 //! its latest change. A commit makes all its places visible at once, and only one transaction writes at a time: so
 //! nothing ever appears at or before a place that a reader has seen.
 
+use std::collections::HashMap;
+
 use ledger::event::{Fact, RepoId, ReviewState};
 use ledger::port::Cursor;
 use ledger::port::activity::{Changes, EventChange, News};
 use rusqlite::{Connection, Row};
 
+use super::coverage;
 use super::events::{self, event_columns};
 use super::fault::Fault;
 use super::repos;
@@ -70,6 +73,9 @@ pub(super) fn changes(
         orgs: repos::orgs(connection, repos::ORGS_CHANGED, [after, next])?,
         next: Cursor(next.cast_unsigned()),
         more,
+        incarnation: connection
+            .prepare_cached("SELECT incarnation FROM store WHERE one = 1")?
+            .query_row([], |row| row.get(0))?,
     })
 }
 
@@ -94,11 +100,25 @@ fn entries(
             event,
             first_state,
             retracted: row.get(18)?,
+            history: false,
         })
     };
     let mut statement = connection.prepare_cached(sql)?;
-    let entries = statement
+    let mut entries = statement
         .query_map([after, limit], entry)?
         .collect::<rusqlite::Result<Vec<EventChange>>>()?;
+    let mut starts = HashMap::new();
+    for entry in &mut entries {
+        let key = (entry.repo, entry.event.fact.stream());
+        let start = match starts.get(&key) {
+            Some(start) => *start,
+            None => {
+                let start = coverage::counted_from(connection, key.0, key.1)?;
+                starts.insert(key, start);
+                start
+            }
+        };
+        entry.history = start.is_some_and(|start| entry.event.at < start);
+    }
     Ok(entries)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ledger::coverage::{Coverage, Gap, GapReason};
 use ledger::event::{RepoId, Stream};
 use ledger::fingerprint::Fingerprint;
-use ledger::port::activity::{Miss, Proof, StreamView, claimable};
+use ledger::port::activity::{Backfill, Miss, Proof, StreamView};
 use ledger::window::Window;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -17,12 +17,16 @@ use super::rows::{Micros, Number, Word};
 use super::term::Change;
 
 pub(super) const STREAMS: &str =
-    "SELECT stream, started_at, fingerprint, fetched_at, open, unavailable
+    "SELECT stream, started_at, fingerprint, fetched_at, open, unavailable, counted_from, attempts, attempt_error,
+         next_attempt, stuck
      FROM streams WHERE repo = ?1 AND listed = 1";
 pub(super) const STREAM: &str =
-    "SELECT s.stream, s.started_at, s.fingerprint, s.fetched_at, s.open, s.unavailable
+    "SELECT s.stream, s.started_at, s.fingerprint, s.fetched_at, s.open, s.unavailable, s.counted_from,
+         s.attempts, s.attempt_error, s.next_attempt, s.stuck
      FROM streams s JOIN repos r ON r.id = s.repo JOIN orgs o ON o.id = r.org
      WHERE s.repo = ?1 AND s.stream = ?2 AND s.listed = 1 AND r.tracked = 1 AND o.name = ?3";
+pub(super) const COUNTED_FROM: &str =
+    "SELECT counted_from FROM streams WHERE repo = ?1 AND stream = ?2";
 pub(super) const SPANS: &str =
     "SELECT starts_at, ends_at, reason, error FROM coverage WHERE repo = ?1 AND stream = ?2";
 
@@ -62,22 +66,14 @@ pub(super) fn prove(
     now: Timestamp,
 ) -> Result<(), Fault> {
     amend(change, org, repo, stream, |view| {
-        if let Some(window) = claimable(proof.window, now) {
-            view.coverage.cover(window);
-        }
-        view.fingerprint = Some(proof.fingerprint);
-        if proof.deep || view.fetched_at.is_none() {
-            view.fetched_at = Some(now);
-        }
-        view.open = proof.open.or(view.open);
-        view.unavailable = None;
+        view.prove(proof, now);
     })
 }
 
 /// Takes in that commits were recorded which no whole fetch vouches for.
 pub(super) fn doubt(change: &mut Change<'_>, org: &str, repo: RepoId) -> Result<(), Fault> {
     amend(change, org, repo, Stream::Commits, |view| {
-        view.fingerprint = None;
+        view.doubt();
     })
 }
 
@@ -89,13 +85,9 @@ pub(super) fn confirm(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let until = until.min(now);
     for (repo, stream) in unchanged {
         amend(change, org, *repo, *stream, |view| {
-            if view.fingerprint.is_some() {
-                view.coverage.advance(until);
-                view.unavailable = None;
-            }
+            view.confirm(until, now);
         })?;
     }
     Ok(())
@@ -103,16 +95,9 @@ pub(super) fn confirm(
 
 /// Takes in what could not be read.
 pub(super) fn miss(change: &mut Change<'_>, org: &str, misses: &[Miss]) -> Result<(), Fault> {
-    for Miss {
-        repo,
-        stream,
-        window,
-        reason,
-        error,
-    } in misses
-    {
-        amend(change, org, *repo, *stream, |view| {
-            view.coverage.miss(*window, *reason, error);
+    for miss in misses {
+        amend(change, org, miss.repo, miss.stream, |view| {
+            view.miss(miss);
         })?;
     }
     Ok(())
@@ -132,7 +117,7 @@ pub(super) fn unavailable(
 }
 
 /// Changes a tracked stream, if it is one, and gives its repository a new place if anything is different afterwards.
-fn amend(
+pub(super) fn amend(
     change: &mut Change<'_>,
     org: &str,
     repo: RepoId,
@@ -155,6 +140,8 @@ fn amend(
             view.fetched_at,
             view.open,
             view.unavailable.clone(),
+            view.coverage.start(),
+            view.backfill.clone(),
         )
     };
     if own(&before) != own(&after) {
@@ -176,7 +163,7 @@ pub(super) fn list(
         let key = (Number(repo.0), Word(stream));
         changed += if listed.contains(&stream) {
             let sql =
-                "INSERT INTO streams (repo, stream, started_at, listed) VALUES (?1, ?2, ?3, 1)
+                "INSERT INTO streams (repo, stream, started_at, counted_from, listed) VALUES (?1, ?2, ?3, ?3, 1)
                 ON CONFLICT DO UPDATE SET listed = 1 WHERE listed = 0";
             connection
                 .prepare_cached(sql)?
@@ -188,6 +175,21 @@ pub(super) fn list(
         };
     }
     Ok(changed > 0)
+}
+
+/// From when on a stream's counters count, whether it is tracked or not.
+pub(super) fn counted_from(
+    connection: &Connection,
+    repo: RepoId,
+    stream: Stream,
+) -> Result<Option<Timestamp>, Fault> {
+    let from = connection
+        .prepare_cached(COUNTED_FROM)?
+        .query_row((Number(repo.0), Word(stream)), |row| {
+            row.get::<_, Micros>(0)
+        })
+        .optional()?;
+    Ok(from.map(|Micros(from)| from))
 }
 
 /// When a tracked stream starts.
@@ -219,6 +221,13 @@ fn view(connection: &Connection, repo: RepoId, row: &Row<'_>) -> Result<StreamVi
         fetched_at: row.get::<_, Option<Micros>>(3)?.map(|Micros(at)| at),
         open: row.get::<_, Option<Number>>(4)?.map(|Number(open)| open),
         unavailable: row.get(5)?,
+        counted_from: row.get::<_, Micros>(6)?.0,
+        backfill: Backfill {
+            attempts: row.get(7)?,
+            error: row.get(8)?,
+            next_attempt: row.get::<_, Option<Micros>>(9)?.map(|Micros(at)| at),
+            stuck: row.get(10)?,
+        },
     })
 }
 
@@ -260,7 +269,8 @@ fn write_stream(connection: &Connection, repo: RepoId, view: &StreamView) -> Res
         .as_ref()
         .map(serde_json::to_string)
         .transpose()?;
-    let sql = "UPDATE streams SET fingerprint = ?3, fetched_at = ?4, open = ?5, unavailable = ?6
+    let sql = "UPDATE streams SET fingerprint = ?3, fetched_at = ?4, open = ?5, unavailable = ?6, started_at = ?7,
+        attempts = ?8, attempt_error = ?9, next_attempt = ?10, stuck = ?11
         WHERE repo = ?1 AND stream = ?2";
     connection.prepare_cached(sql)?.execute((
         Number(repo.0),
@@ -269,6 +279,11 @@ fn write_stream(connection: &Connection, repo: RepoId, view: &StreamView) -> Res
         view.fetched_at.map(Micros),
         view.open.map(Number),
         view.unavailable.as_deref(),
+        Micros(view.coverage.start()),
+        view.backfill.attempts,
+        &view.backfill.error,
+        view.backfill.next_attempt.map(Micros),
+        view.backfill.stuck,
     ))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use ledger::event::{Actor, CommentOn, Event, Fact, Kind, RepoId, ReviewState, Stream};
-use ledger::port::activity::{KnownCommit, Part, Recorded};
+use ledger::port::activity::{Authority, KnownCommit, Part, Recorded};
 use ledger::window::Window;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -44,6 +44,7 @@ pub(super) const ACTOR_WITHOUT_ID: &str =
 /// Takes in what was fetched of one repository.
 pub(super) fn record(
     change: &mut Change<'_>,
+    by: &Authority,
     org: &str,
     repo: RepoId,
     parts: Vec<Part>,
@@ -58,8 +59,11 @@ pub(super) fn record(
     let (mut events, mut retracted, mut proofs) = (Vec::new(), Vec::new(), Vec::new());
     let mut doubted = false;
     for part in parts {
-        doubted |= part.stream == Stream::Commits && part.proof.is_none();
         events.extend(part.events);
+        if matches!(by, Authority::Filler(claim) if claim.stream != part.stream) {
+            continue;
+        }
+        doubted |= part.stream == Stream::Commits && part.proof.is_none();
         retracted.extend(part.retracted);
         proofs.extend(part.proof.map(|proof| (part.stream, proof)));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::port::{self, Term};
+use ledger::port::{self, Term, Token};
 use rusqlite::ErrorCode;
 
 use super::error::OpenError;
@@ -12,10 +12,12 @@ use super::error::OpenError;
 pub(super) enum Fault {
     #[error("a newer leader than that of term {0} has taken office")]
     Fenced(Term),
+    #[error("the gaps are not of claim {0} any more")]
+    Lost(Token),
     #[error("SQLite refused")]
     Sql(#[from] rusqlite::Error),
     #[error("the transaction that carried it was not committed")]
-    Lost(#[source] Arc<rusqlite::Error>),
+    Uncommitted(#[source] Arc<rusqlite::Error>),
     #[error("a row does not hold what was kept in it")]
     Json(#[from] serde_json::Error),
     #[error("a kept body cannot be unpacked")]
@@ -37,6 +39,7 @@ impl Fault {
     pub(super) fn while_it_should(self, doing: &'static str) -> port::Error {
         match self {
             Fault::Fenced(term) => port::Error::Fenced(term),
+            Fault::Lost(token) => port::Error::Lost(token),
             fault if fault.may_pass() => port::Error::Unavailable {
                 doing,
                 cause: Box::new(fault),
@@ -52,9 +55,13 @@ impl Fault {
     fn may_pass(&self) -> bool {
         let code = match self {
             Fault::Sql(error) => error.sqlite_error_code(),
-            Fault::Lost(error) => error.sqlite_error_code(),
+            Fault::Uncommitted(error) => error.sqlite_error_code(),
             Fault::ReadOnly | Fault::Gone | Fault::Unusable(_) | Fault::Closed => return true,
-            Fault::Fenced(_) | Fault::Json(_) | Fault::Body(_) | Fault::Panicked => return false,
+            Fault::Fenced(_)
+            | Fault::Lost(_)
+            | Fault::Json(_)
+            | Fault::Body(_)
+            | Fault::Panicked => return false,
         };
         matches!(
             code,

@@ -18,7 +18,10 @@ pub(super) struct Schema<'a> {
 /// The state of a node.
 pub(super) const STATE: Schema<'static> = Schema {
     application_id: i32::from_be_bytes(*b"Tide"),
-    steps: &[include_str!("migrations/0001_activity.sql")],
+    steps: &[
+        include_str!("migrations/0001_activity.sql"),
+        include_str!("migrations/0002_backfill.sql"),
+    ],
 };
 
 /// What processes share of a credential.

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ledger::event::{Event, RepoId, Stream};
 use ledger::port::activity::{
-    Changes, CycleReport, KnownCommit, Miss, OrgView, Part, Recorded, RepoView, SeenRepo,
+    Authority, Changes, Claim, Claimed, CycleReport, DueNow, Ending, KnownCommit, Miss, OrgView,
+    Part, Recorded, RepoView, SeenRepo, StreamView,
 };
 use ledger::port::state::KeptAnswer;
 use ledger::port::{Activity, Cursor, Result, State, Term};
@@ -12,17 +13,38 @@ use ledger::window::Window;
 
 use super::fault::Fault;
 use super::term::{self, Change};
-use super::{Sqlite, changes, coverage, events, repos, state};
+use super::{Sqlite, backfill, changes, coverage, events, repos, state};
 
 impl Sqlite {
-    /// One change of the leader of this term.
-    async fn change<T, W>(&self, term: Term, doing: &'static str, work: W) -> Result<T>
+    /// One change of somebody who is entitled to it.
+    async fn change<T, W>(
+        &self,
+        by: impl Into<Authority>,
+        doing: &'static str,
+        work: W,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Change<'_>) -> std::result::Result<T, Fault> + Send + 'static,
+    {
+        let by = by.into();
+        let answer = self.write(move |connection| {
+            let mut change = Change::begin(connection, &by)?;
+            let answer = work(&mut change)?;
+            change.end()?;
+            Ok(answer)
+        });
+        answer.await.map_err(|fault| fault.while_it_should(doing))
+    }
+
+    /// One change that anybody may make.
+    async fn change_of_anybody<T, W>(&self, doing: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: FnOnce(&mut Change<'_>) -> std::result::Result<T, Fault> + Send + 'static,
     {
         let answer = self.write(move |connection| {
-            let mut change = Change::begin(connection, term)?;
+            let (_, mut change) = Change::of_anybody(connection)?;
             let answer = work(&mut change)?;
             change.end()?;
             Ok(answer)
@@ -57,15 +79,15 @@ impl Activity for Sqlite {
 
     async fn record(
         &self,
-        term: Term,
+        by: Authority,
         org: &str,
         repo: RepoId,
         parts: Vec<Part>,
         now: Timestamp,
     ) -> Result<Recorded> {
         let org = org.to_owned();
-        self.change(term, "record events", move |change| {
-            events::record(change, &org, repo, parts, now)
+        self.change(by.clone(), "record events", move |change| {
+            events::record(change, &by, &org, repo, parts, now)
         })
         .await
     }
@@ -94,7 +116,7 @@ impl Activity for Sqlite {
 
     async fn unavailable(
         &self,
-        term: Term,
+        by: Authority,
         org: &str,
         repo: RepoId,
         stream: Stream,
@@ -105,13 +127,104 @@ impl Activity for Sqlite {
         let work = move |change: &mut Change<'_>| {
             coverage::unavailable(change, &org, repo, stream, reason)
         };
-        self.change(term, "record what is unavailable", work).await
+        self.change(by, "record what is unavailable", work).await
     }
 
     async fn cycle(&self, term: Term, org: &str, report: CycleReport) -> Result<()> {
         let org = org.to_owned();
         self.change(term, "record a cycle", move |change| {
             repos::cycle(change, &org, report)
+        })
+        .await
+    }
+
+    async fn due(
+        &self,
+        org: &str,
+        silent_since: Timestamp,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<DueNow> {
+        let org = org.to_owned();
+        let due =
+            self.read(move |connection| backfill::due(connection, &org, silent_since, now, limit));
+        due.await
+            .map_err(|fault| fault.while_it_should("find gaps that are due"))
+    }
+
+    async fn dispatched(
+        &self,
+        term: Term,
+        _org: &str,
+        streams: &[(RepoId, Stream)],
+        now: Timestamp,
+    ) -> Result<()> {
+        let streams = streams.to_vec();
+        self.change(term, "record what was dispatched", move |change| {
+            backfill::dispatched(change, &streams, now)
+        })
+        .await
+    }
+
+    async fn claim(
+        &self,
+        org: &str,
+        repo: RepoId,
+        stream: Stream,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Claimed> {
+        let (org, holder) = (org.to_owned(), holder.to_owned());
+        let claimed = self.write(move |connection| {
+            backfill::claim(connection, &org, (repo, stream), &holder, until, now)
+        });
+        claimed
+            .await
+            .map_err(|fault| fault.while_it_should("claim gaps"))
+    }
+
+    async fn hold(&self, claim: &Claim, until: Timestamp) -> Result<bool> {
+        let claim = claim.clone();
+        let held = self.write(move |connection| backfill::hold(connection, &claim, until));
+        held.await
+            .map_err(|fault| fault.while_it_should("hold a claim"))
+    }
+
+    async fn end(&self, claim: &Claim, ending: Ending, _now: Timestamp) -> Result<bool> {
+        let claim = claim.clone();
+        let ended = self
+            .change(
+                Authority::Filler(claim.clone()),
+                "end a claim",
+                move |change| backfill::end(change, &claim, ending),
+            )
+            .await;
+        match ended {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_lost() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn rearm(&self, org: &str, repo: Option<RepoId>, _now: Timestamp) -> Result<u64> {
+        let org = org.to_owned();
+        self.change_of_anybody("arm gaps again", move |change| {
+            backfill::each(change, &org, repo, StreamView::rearm)
+        })
+        .await
+    }
+
+    async fn ask_history(
+        &self,
+        org: &str,
+        repo: Option<RepoId>,
+        since: Timestamp,
+        _now: Timestamp,
+    ) -> Result<u64> {
+        let org = org.to_owned();
+        self.change_of_anybody("ask for history", move |change| {
+            backfill::each(change, &org, repo, |view| view.ask_history(since))
         })
         .await
     }
@@ -186,5 +299,21 @@ impl State for Sqlite {
             Err(fault) => Err(fault),
         };
         kept.map_err(|fault| fault.while_it_should("keep an answer"))
+    }
+
+    async fn noted(&self, name: &str) -> Result<Option<String>> {
+        let name = name.to_owned();
+        let noted = self.read(move |connection| state::noted(connection, &name));
+        noted
+            .await
+            .map_err(|fault| fault.while_it_should("read a note"))
+    }
+
+    async fn note(&self, name: &str, value: &str) -> Result<()> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let noted = self.write(move |connection| state::note(connection, &name, &value));
+        noted
+            .await
+            .map_err(|fault| fault.while_it_should("keep a note"))
     }
 }

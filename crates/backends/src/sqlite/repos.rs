@@ -16,6 +16,8 @@ pub(super) const OF_ORG: &str = "SELECT r.id, o.name, r.name, r.created_at, r.tr
      FROM orgs o JOIN repos r ON r.org = o.id WHERE o.name = ?1";
 pub(super) const CHANGED: &str = "SELECT r.id, o.name, r.name, r.created_at, r.tracked
      FROM repos r JOIN orgs o ON o.id = r.org WHERE r.place > ?1 AND r.place <= ?2";
+pub(super) const ONE: &str = "SELECT r.id, o.name, r.name, r.created_at, r.tracked
+     FROM repos r JOIN orgs o ON o.id = r.org WHERE r.id = ?1";
 pub(super) const ORGS: &str = "SELECT view FROM orgs ORDER BY name";
 pub(super) const ORGS_CHANGED: &str =
     "SELECT view FROM orgs WHERE place > ?1 AND place <= ?2 ORDER BY name";

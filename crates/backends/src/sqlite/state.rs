@@ -140,3 +140,16 @@ fn drop_answer(connection: &Connection, id: i64, bytes: i64) -> Result<(), Fault
     connection.prepare_cached(sql)?.execute([bytes])?;
     Ok(())
 }
+
+pub(super) const NOTE: &str = "SELECT value FROM notes WHERE name = ?1";
+
+pub(super) fn noted(connection: &Connection, name: &str) -> Result<Option<String>, Fault> {
+    let mut statement = connection.prepare_cached(NOTE)?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn note(connection: &Connection, name: &str, value: &str) -> Result<(), Fault> {
+    let sql = "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+    connection.prepare_cached(sql)?.execute([name, value])?;
+    Ok(())
+}

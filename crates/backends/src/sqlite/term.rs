@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use ledger::event::RepoId;
 use ledger::port::Term;
+use ledger::port::activity::Authority;
 use rusqlite::Connection;
 
+use super::backfill;
 use super::fault::Fault;
 use super::rows::{Micros, Number};
 
-/// One leader's change on its way: it hands out places, and [`Change::end`] keeps the last one.
+/// One change on its way: it hands out places, and [`Change::end`] keeps the last one.
 pub(super) struct Change<'connection> {
     pub(super) connection: &'connection Connection,
     first: i64,
@@ -21,24 +23,36 @@ pub(super) struct Change<'connection> {
 pub(super) const STORE: &str = "SELECT term, place FROM store WHERE one = 1";
 
 impl<'connection> Change<'connection> {
-    /// Starts a change of the leader of this term; refused if there is another one.
+    /// Starts a change of somebody who is entitled to it; refused if another is now.
     ///
-    /// Only one transaction writes at a time, so no term can begin between this and the commit.
+    /// Only one transaction writes at a time, so nobody else can become so between this and the commit.
     pub(super) fn begin(
         connection: &'connection Connection,
-        term: Term,
+        by: &Authority,
     ) -> Result<Change<'connection>, Fault> {
+        let (current, change) = Change::of_anybody(connection)?;
+        match by {
+            Authority::Leader(term) if current != *term => Err(Fault::Fenced(*term)),
+            Authority::Filler(claim) if !backfill::is_theirs(connection, claim)? => {
+                Err(Fault::Lost(claim.token))
+            }
+            Authority::Leader(_) | Authority::Filler(_) => Ok(change),
+        }
+    }
+
+    /// Starts a change that anybody may make, and tells the present term.
+    pub(super) fn of_anybody(
+        connection: &'connection Connection,
+    ) -> Result<(Term, Change<'connection>), Fault> {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Number>(0)?.0, row.get(1)?));
         let (current, last) = connection.prepare_cached(STORE)?.query_row([], read)?;
-        if Term(current) != term {
-            return Err(Fault::Fenced(term));
-        }
-        Ok(Change {
+        let change = Change {
             connection,
             first: last,
             last,
             touched: BTreeSet::new(),
-        })
+        };
+        Ok((Term(current), change))
     }
 
     /// The repository, one of its streams or their coverage looks different now: [`Change::end`] says so in the feed,

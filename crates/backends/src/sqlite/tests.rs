@@ -158,7 +158,13 @@ async fn fill(store: &Sqlite) -> Term {
             part(Stream::Issues, issues, items(10)),
         ];
         store
-            .record(term, ORG, RepoId(repo.cast_unsigned()), parts, at(1000))
+            .record(
+                term.into(),
+                ORG,
+                RepoId(repo.cast_unsigned()),
+                parts,
+                at(1000),
+            )
             .await
             .unwrap();
     }
@@ -180,7 +186,7 @@ async fn fill(store: &Sqlite) -> Term {
         ..commits_alone(vec![dismissed])
     };
     store
-        .record(term, ORG, RepoId(1), vec![gone, pulls], at(1100))
+        .record(term.into(), ORG, RepoId(1), vec![gone, pulls], at(1100))
         .await
         .unwrap();
     let miss = Miss {
@@ -203,7 +209,7 @@ async fn fill(store: &Sqlite) -> Term {
         .unwrap();
     store
         .unavailable(
-            term,
+            term.into(),
             ORG,
             RepoId(6),
             Stream::Pulls,
@@ -310,7 +316,13 @@ async fn readers_see_a_whole_commit_or_nothing_of_it() {
                     .map(|number| commit(round * 20 + number, number))
                     .collect();
                 store
-                    .record(term, ORG, RepoId(1), vec![commits_alone(events)], at(100))
+                    .record(
+                        term.into(),
+                        ORG,
+                        RepoId(1),
+                        vec![commits_alone(events)],
+                        at(100),
+                    )
                     .await
                     .unwrap();
             }

@@ -155,7 +155,7 @@ where
         let answer = match (self.outcome, lost) {
             // A request that failed by itself keeps its own reason.
             (Some(Err(fault)), _) => Err(fault),
-            (_, Some(error)) => Err(Fault::Lost(Arc::clone(error))),
+            (_, Some(error)) => Err(Fault::Uncommitted(Arc::clone(error))),
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(Fault::Closed),
         };

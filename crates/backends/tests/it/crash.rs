@@ -64,7 +64,7 @@ fn write_until_killed(path: &Path) -> ! {
                     let oids = (0..BATCH).map(|place| format!("{repo}-{number}-{place}"));
                     let parts = fetched(oids, number + 1);
                     store
-                        .record(term, ORG, RepoId(repo), parts, at(1_000_000))
+                        .record(term.into(), ORG, RepoId(repo), parts, at(1_000_000))
                         .await
                         .unwrap();
                     let mut output = std::io::stdout().lock();

@@ -224,7 +224,7 @@ async fn a_reader_sees_what_the_node_writes_and_can_write_nothing() {
         .unwrap();
     let reader = Sqlite::read_only(&path).unwrap();
     node.record(
-        term,
+        term.into(),
         ORG,
         RepoId(1),
         fetched(["aa".to_owned()], 50),

@@ -21,7 +21,9 @@ impl Aggregate {
         let repo = self.repo(change.repo, &change.org);
         let series = self.series_of(repo, user);
         let is_new = change.news == News::Recorded;
-        if is_new {
+        // History that was asked for later is in the windows and not in the counters: their increase says what happened
+        // when it happened.
+        if is_new && !change.history {
             self.touch(series)
                 .counters
                 .count(&change.event, change.first_state);

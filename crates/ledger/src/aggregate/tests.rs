@@ -7,7 +7,6 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::coverage::Coverage;
 use crate::event::{CommentOn, Event, Fact, ReviewState, id};
 use crate::port::activity::{EventChange, News, StreamView};
 
@@ -52,12 +51,8 @@ fn review(database_id: u64, at: Timestamp, number: u64, seconds: u64) -> Event {
 
 fn view(id: RepoId, name: &str, tracked: bool) -> RepoView {
     let stream = |stream, open| StreamView {
-        stream,
-        coverage: Coverage::new(hour(-1_000)),
-        fingerprint: None,
-        fetched_at: None,
         open,
-        unavailable: None,
+        ..StreamView::new(stream, hour(-1_000))
     };
     let streams = vec![
         stream(Stream::Commits, None),
@@ -109,6 +104,7 @@ impl Bench {
                 event,
                 first_state,
                 retracted,
+                history: false,
             }
         });
         let events: Vec<EventChange> = events.collect();

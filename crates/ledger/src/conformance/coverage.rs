@@ -203,7 +203,7 @@ pub async fn nothing_is_claimed_beyond_now(open: Open<'_>) {
     let world = World::new(open).await;
     let recorded = world
         .store
-        .record(world.term, ORG, LIB, vec![proven(0, 90)], at(50))
+        .record(world.term.into(), ORG, LIB, vec![proven(0, 90)], at(50))
         .await;
     recorded.expect("the proof is recorded");
     assert_eq!(
@@ -236,7 +236,14 @@ pub async fn what_is_unavailable_is_so_until_it_is_read_or_confirmed(open: Open<
     let mark = async |why: &str| {
         let marked = world
             .store
-            .unavailable(world.term, ORG, LIB, Stream::Commits, why.to_owned(), now())
+            .unavailable(
+                world.term.into(),
+                ORG,
+                LIB,
+                Stream::Commits,
+                why.to_owned(),
+                now(),
+            )
             .await;
         marked.expect("it is recorded");
     };

@@ -53,7 +53,7 @@ pub async fn a_stale_term_is_refused_and_changes_nothing(open: Open<'_>) {
     let outcomes = [
         store.track(stale, ORG, &[], at(0), now()).await,
         store
-            .record(stale, ORG, LIB, parts, now())
+            .record(stale.into(), ORG, LIB, parts, now())
             .await
             .map(|_| ()),
         store
@@ -61,7 +61,7 @@ pub async fn a_stale_term_is_refused_and_changes_nothing(open: Open<'_>) {
             .await,
         store.miss(stale, ORG, &[miss], now()).await,
         store
-            .unavailable(stale, ORG, LIB, Stream::Pulls, "gone".into(), now())
+            .unavailable(stale.into(), ORG, LIB, Stream::Pulls, "gone".into(), now())
             .await,
         store.cycle(stale, ORG, report).await,
     ];

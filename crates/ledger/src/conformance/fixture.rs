@@ -142,7 +142,7 @@ impl World {
 
     pub(super) async fn record(&self, repo: RepoId, parts: Vec<Part>) -> Recorded {
         self.store
-            .record(self.term, ORG, repo, parts, now())
+            .record(self.term.into(), ORG, repo, parts, now())
             .await
             .expect("the parts are recorded")
     }

@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::coverage::Coverage;
+use crate::coverage::GapReason;
 use crate::event::{Event, Fact, Kind, RepoId, ReviewState, Stream};
 use crate::port::activity::{
-    Activity, Changes, CycleReport, EventChange, KnownCommit, Miss, News, OrgView, Part, Recorded,
-    RepoView, SeenRepo, StreamView, claimable,
+    Activity, Authority, Changes, Claim, Claimed, CycleReport, Due, DueNow, Ending, EventChange,
+    KnownCommit, Miss, News, OrgView, Part, Recorded, RepoView, SeenRepo, StreamView,
 };
 use crate::port::state::{KeptAnswer, State};
-use crate::port::{Cursor, Error, Result, Term};
+use crate::port::{Cursor, Error, Result, Term, Token};
 use crate::window::Window;
 
 #[derive(Default)]
@@ -28,6 +28,7 @@ struct Inner {
     /// Streams that the last listing did not name.
     unlisted: BTreeMap<(RepoId, Stream), StreamView>,
     events: BTreeMap<(RepoId, Kind, String), Row>,
+    desks: BTreeMap<(RepoId, Stream), Desk>,
 }
 
 #[derive(Clone)]
@@ -67,32 +68,37 @@ impl Inner {
         Some(stream)
     }
 
-    fn record(&mut self, org: &str, repo: RepoId, parts: Vec<Part>, now: Timestamp) -> Recorded {
+    fn record(
+        &mut self,
+        by: &Authority,
+        org: &str,
+        repo: RepoId,
+        parts: Vec<Part>,
+        now: Timestamp,
+    ) -> Recorded {
         let mut recorded = Recorded::default();
         let mut events = Vec::new();
         let mut retracted = Vec::new();
-        for part in parts {
+        for mut part in parts {
+            if let Authority::Filler(claim) = by
+                && claim.stream != part.stream
+            {
+                (part.proof, part.retracted) = (None, Vec::new());
+            }
+            let foreign = matches!(by, Authority::Filler(claim) if claim.stream != part.stream);
             events.extend(part.events);
             retracted.extend(part.retracted);
-            if part.proof.is_none() && part.stream != Stream::Commits {
+            if part.proof.is_none() && (part.stream != Stream::Commits || foreign) {
                 continue;
             }
             let Some(stream) = self.stream(org, repo, part.stream) else {
                 continue;
             };
             let Some(proof) = part.proof else {
-                stream.fingerprint = None;
+                stream.doubt();
                 continue;
             };
-            if let Some(window) = claimable(proof.window, now) {
-                stream.coverage.cover(window);
-            }
-            stream.fingerprint = Some(proof.fingerprint);
-            if proof.deep || stream.fetched_at.is_none() {
-                stream.fetched_at = Some(now);
-            }
-            stream.open = proof.open.or(stream.open);
-            stream.unavailable = None;
+            stream.prove(proof, now);
         }
         events.sort_by_key(|event| event.at);
         for oid in retracted {
@@ -174,14 +180,7 @@ impl Inner {
                     .remove(&stream)
                     .or_else(|| self.unlisted.remove(&(repo.id, stream)));
                 if repo.streams.contains(&stream) {
-                    streams.push(kept.unwrap_or_else(|| StreamView {
-                        stream,
-                        coverage: Coverage::new(start),
-                        fingerprint: None,
-                        fetched_at: None,
-                        open: None,
-                        unavailable: None,
-                    }));
+                    streams.push(kept.unwrap_or_else(|| StreamView::new(stream, start)));
                 } else if let Some(kept) = kept {
                     self.unlisted.insert((repo.id, stream), kept);
                 }
@@ -226,6 +225,7 @@ impl Inner {
                 event: row.event.clone(),
                 first_state: row.first_state,
                 retracted: row.retracted,
+                history: self.is_history(repo, &row.event),
             })
             .collect();
         let changed = |seq: u64| seq > after && seq <= next;
@@ -245,7 +245,139 @@ impl Inner {
                 .collect(),
             next: Cursor(next),
             more,
+            incarnation: "model".to_owned(),
         }
+    }
+
+    fn is_history(&self, repo: RepoId, event: &Event) -> bool {
+        let stream = event.fact.stream();
+        let shown = self
+            .repos
+            .get(&repo)
+            .and_then(|(_, view)| view.stream(stream));
+        shown
+            .or_else(|| self.unlisted.get(&(repo, stream)))
+            .is_some_and(|view| event.at < view.counted_from)
+    }
+
+    /// What only the store knows of a stream's gaps.
+    fn desk(&mut self, repo: RepoId, stream: Stream) -> &mut Desk {
+        self.desks.entry((repo, stream)).or_default()
+    }
+
+    /// The streams whose gaps somebody could be given.
+    fn fillable(&self, org: &str) -> Vec<(RepoId, StreamView)> {
+        let repos = self.repos.values().map(|(_, view)| view);
+        let tracked = repos.filter(|view| view.org == org && view.tracked);
+        tracked
+            .flat_map(|view| view.streams.iter().map(|stream| (view.id, stream.clone())))
+            .filter(|(_, stream)| stream.unavailable.is_none())
+            .collect()
+    }
+
+    fn due(&self, org: &str, silent_since: Timestamp, now: Timestamp, limit: usize) -> DueNow {
+        let mut due = Vec::new();
+        let mut answer = DueNow::default();
+        for (repo, stream) in self.fillable(org) {
+            let Some(window) = stream.gaps_window(now) else {
+                continue;
+            };
+            let desk = self
+                .desks
+                .get(&(repo, stream.stream))
+                .cloned()
+                .unwrap_or_default();
+            if desk.is_held(now) || desk.dispatched_at.is_some_and(|at| at > silent_since) {
+                answer.under_way += 1;
+                continue;
+            }
+            if stream.backfill.stuck || stream.backfill.next_attempt.is_some_and(|at| at > now) {
+                continue;
+            }
+            let reason = stream.coverage.gaps()[0].reason;
+            let attempts = stream.backfill.attempts;
+            let order = (
+                reason == GapReason::Manual,
+                desk.dispatched_at,
+                repo,
+                stream.stream,
+            );
+            let stream = stream.stream;
+            due.push((
+                order,
+                Due {
+                    repo,
+                    stream,
+                    window,
+                    reason,
+                    attempts,
+                },
+            ));
+        }
+        due.sort_by_key(|(order, _)| *order);
+        answer.deferred = due.len().saturating_sub(limit) as u64;
+        answer.due = due.into_iter().take(limit).map(|(_, due)| due).collect();
+        answer
+    }
+
+    fn claim(
+        &mut self,
+        org: &str,
+        repo: RepoId,
+        stream: Stream,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Claimed {
+        let found = self
+            .fillable(org)
+            .into_iter()
+            .find(|(of, view)| *of == repo && view.stream == stream);
+        let Some((_, view)) = found.filter(|(_, view)| view.gaps_window(now).is_some()) else {
+            return Claimed::Nothing;
+        };
+        let repo_view = self.repos[&repo].1.clone();
+        let desk = self.desk(repo, stream);
+        if let Some((_, held_until)) = desk.held.clone().filter(|_| desk.is_held(now)) {
+            return Claimed::Held(held_until);
+        }
+        if view.backfill.stuck {
+            return Claimed::Stuck;
+        }
+        if let Some(at) = view.backfill.next_attempt.filter(|at| *at > now) {
+            return Claimed::NotYet(at);
+        }
+        desk.token += 1;
+        desk.held = Some((holder.to_owned(), until));
+        let claim = Claim {
+            org: org.to_owned(),
+            repo,
+            stream,
+            token: Token(desk.token),
+        };
+        Claimed::Given {
+            claim,
+            repo: Box::new(repo_view),
+        }
+    }
+
+    fn is_theirs(&mut self, claim: &Claim) -> bool {
+        let desk = self.desk(claim.repo, claim.stream);
+        desk.token == claim.token.0 && desk.held.is_some()
+    }
+}
+
+/// What a store keeps beside a stream.
+#[derive(Default, Clone)]
+struct Desk {
+    dispatched_at: Option<Timestamp>,
+    token: u64,
+    held: Option<(String, Timestamp)>,
+}
+
+impl Desk {
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.held.as_ref().is_some_and(|(_, until)| *until > now)
     }
 }
 
@@ -257,6 +389,21 @@ impl Model {
             Err(Error::Fenced(term))
         } else {
             Ok(step(&mut inner))
+        }
+    }
+
+    /// One step of whoever may write.
+    fn step_of<T>(&self, by: &Authority, step: impl FnOnce(&mut Inner) -> T) -> Result<T> {
+        match by {
+            Authority::Leader(term) => self.step(*term, step),
+            Authority::Filler(claim) => {
+                let mut inner = self.0.lock().unwrap();
+                if inner.is_theirs(claim) {
+                    Ok(step(&mut inner))
+                } else {
+                    Err(Error::Lost(claim.token))
+                }
+            }
         }
     }
 }
@@ -282,13 +429,13 @@ impl Activity for Model {
 
     async fn record(
         &self,
-        term: Term,
+        by: Authority,
         org: &str,
         repo: RepoId,
         parts: Vec<Part>,
         now: Timestamp,
     ) -> Result<Recorded> {
-        self.step(term, |inner| inner.record(org, repo, parts, now))
+        self.step_of(&by, |inner| inner.record(&by, org, repo, parts, now))
     }
 
     async fn confirm(
@@ -301,11 +448,8 @@ impl Activity for Model {
     ) -> Result<()> {
         self.step(term, |inner| {
             for (repo, stream) in unchanged {
-                if let Some(stream) = inner.stream(org, *repo, *stream)
-                    && stream.fingerprint.is_some()
-                {
-                    stream.coverage.advance(until.min(now));
-                    stream.unavailable = None;
+                if let Some(stream) = inner.stream(org, *repo, *stream) {
+                    stream.confirm(until, now);
                 }
             }
         })
@@ -315,7 +459,7 @@ impl Activity for Model {
         self.step(term, |inner| {
             for miss in misses {
                 if let Some(stream) = inner.stream(org, miss.repo, miss.stream) {
-                    stream.coverage.miss(miss.window, miss.reason, &miss.error);
+                    stream.miss(miss);
                 }
             }
         })
@@ -323,14 +467,14 @@ impl Activity for Model {
 
     async fn unavailable(
         &self,
-        term: Term,
+        by: Authority,
         org: &str,
         repo: RepoId,
         stream: Stream,
         reason: String,
         _now: Timestamp,
     ) -> Result<()> {
-        self.step(term, |inner| {
+        self.step_of(&by, |inner| {
             if let Some(stream) = inner.stream(org, repo, stream) {
                 stream.unavailable = Some(reason);
             }
@@ -339,6 +483,97 @@ impl Activity for Model {
 
     async fn cycle(&self, term: Term, org: &str, report: CycleReport) -> Result<()> {
         self.step(term, |inner| inner.org(org).fold(report))
+    }
+
+    async fn due(
+        &self,
+        org: &str,
+        silent_since: Timestamp,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<DueNow> {
+        Ok(self.0.lock().unwrap().due(org, silent_since, now, limit))
+    }
+
+    async fn dispatched(
+        &self,
+        term: Term,
+        _org: &str,
+        streams: &[(RepoId, Stream)],
+        now: Timestamp,
+    ) -> Result<()> {
+        self.step(term, |inner| {
+            for (repo, stream) in streams {
+                inner.desk(*repo, *stream).dispatched_at = Some(now);
+            }
+        })
+    }
+
+    async fn claim(
+        &self,
+        org: &str,
+        repo: RepoId,
+        stream: Stream,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Claimed> {
+        let mut inner = self.0.lock().unwrap();
+        Ok(inner.claim(org, repo, stream, holder, until, now))
+    }
+
+    async fn hold(&self, claim: &Claim, until: Timestamp) -> Result<bool> {
+        let mut inner = self.0.lock().unwrap();
+        let theirs = inner.is_theirs(claim);
+        if theirs && let Some(held) = &mut inner.desk(claim.repo, claim.stream).held {
+            held.1 = until;
+        }
+        Ok(theirs)
+    }
+
+    async fn end(&self, claim: &Claim, ending: Ending, _now: Timestamp) -> Result<bool> {
+        let mut inner = self.0.lock().unwrap();
+        if !inner.is_theirs(claim) {
+            return Ok(false);
+        }
+        let desk = inner.desk(claim.repo, claim.stream);
+        (desk.held, desk.dispatched_at) = (None, None);
+        if let Some(stream) = inner.stream(&claim.org, claim.repo, claim.stream) {
+            stream.end(ending);
+        }
+        Ok(true)
+    }
+
+    async fn rearm(&self, org: &str, repo: Option<RepoId>, _now: Timestamp) -> Result<u64> {
+        let mut inner = self.0.lock().unwrap();
+        let mut armed = 0;
+        for (of, view) in inner.fillable(org) {
+            if repo.is_none_or(|repo| repo == of)
+                && let Some(stream) = inner.stream(org, of, view.stream)
+            {
+                armed += u64::from(stream.rearm());
+            }
+        }
+        Ok(armed)
+    }
+
+    async fn ask_history(
+        &self,
+        org: &str,
+        repo: Option<RepoId>,
+        since: Timestamp,
+        _now: Timestamp,
+    ) -> Result<u64> {
+        let mut inner = self.0.lock().unwrap();
+        let mut reached = 0;
+        for (of, view) in inner.fillable(org) {
+            if repo.is_none_or(|repo| repo == of)
+                && let Some(stream) = inner.stream(org, of, view.stream)
+            {
+                reached += u64::from(stream.ask_history(since));
+            }
+        }
+        Ok(reached)
     }
 
     async fn repos(&self, org: &str) -> Result<Vec<RepoView>> {
@@ -399,7 +634,11 @@ impl Activity for Model {
 }
 
 /// Kept answers in a list, the oldest first.
-pub(super) struct Answers(pub(super) usize, pub(super) Mutex<Vec<KeptAnswer>>);
+pub(super) struct Answers(
+    pub(super) usize,
+    pub(super) Mutex<Vec<KeptAnswer>>,
+    pub(super) Mutex<BTreeMap<String, String>>,
+);
 
 #[async_trait]
 impl State for Answers {
@@ -417,6 +656,16 @@ impl State for Answers {
         answers.push(answer);
         let over = answers.len().saturating_sub(self.0);
         answers.drain(..over);
+        Ok(())
+    }
+
+    async fn noted(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.2.lock().unwrap().get(name).cloned())
+    }
+
+    async fn note(&self, name: &str, value: &str) -> Result<()> {
+        let mut notes = self.2.lock().unwrap();
+        notes.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
 }

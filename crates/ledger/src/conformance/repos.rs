@@ -87,7 +87,7 @@ pub async fn a_repository_moves_from_one_organisation_to_another(open: Open<'_>)
     let again = world
         .store
         .record(
-            world.term,
+            world.term.into(),
             "umbrella",
             LIB,
             commits(vec![commit("aa", 5)]),

@@ -36,7 +36,7 @@ macro_rules! state {
     ($($case:ident)*) => { $(
         #[test]
         fn $case() {
-            run(super::state::$case(&|bound| Arc::new(Answers(bound, Mutex::default())) as Arc<dyn State>));
+            run(super::state::$case(&|bound| Arc::new(Answers(bound, Mutex::default(), Mutex::default())) as Arc<dyn State>));
         }
     )* };
 }

@@ -9,16 +9,23 @@
 //! Both carry the event as it is now. So a reader that counts what is recorded, and nothing that is amended, has
 //! counted every fact exactly once, without remembering any, wherever it stopped and went on, also after a restart.
 //! Places become visible in order: once a reader has got a cursor, nothing will ever appear at or before it.
+//!
+//! **Filling gaps.** The gaps of one stream of a repository are filled together, by one worker at a time. How often that has
+//! failed, when it is tried next and who is at it now stand beside them in the store, and nowhere else. Who may write is said
+//! by a term or a token that the store itself gave; the times of a claim say only when others may try, so a clock that is
+//! wrong can make two work on one thing, and never two write it.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Result, Term};
+use super::{Cursor, Result, Term, Token};
 use crate::coverage::{Coverage, GapReason};
 use crate::event::{Event, RepoId, ReviewState, Stream};
 use crate::fingerprint::Fingerprint;
 use crate::window::Window;
+
+mod steps;
 
 /// A repository as an organisation's listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +64,110 @@ pub struct Proof {
     pub open: Option<u64>,
     /// Whether the recent past was read again as well, and not only what had changed.
     pub deep: bool,
+}
+
+/// The gaps of one stream of a repository, given to somebody to fill.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The organisation.
+    pub org: String,
+    /// The repository.
+    pub repo: RepoId,
+    /// The stream.
+    pub stream: Stream,
+    /// What entitles to write.
+    pub token: Token,
+}
+
+/// What entitles to write what was read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Authority {
+    /// Leading: everything may be written.
+    Leader(Term),
+    /// Filling the gaps of one stream: that stream may be written.
+    Filler(Claim),
+}
+
+impl From<Term> for Authority {
+    fn from(term: Term) -> Authority {
+        Authority::Leader(term)
+    }
+}
+
+/// How the filling of a stream's gaps stands.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backfill {
+    /// Attempts that failed, since the gaps were last filled or armed again.
+    pub attempts: u32,
+    /// Why the last attempt failed; empty if none did.
+    pub error: String,
+    /// The next attempt is not made before this.
+    pub next_attempt: Option<Timestamp>,
+    /// Every attempt is used up: nothing is tried until somebody arms it again.
+    pub stuck: bool,
+}
+
+/// A stream whose gaps can be filled now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The repository.
+    pub repo: RepoId,
+    /// The stream.
+    pub stream: Stream,
+    /// From the start of the first gap to the end of the last.
+    pub window: Window,
+    /// Why the first gap is there.
+    pub reason: GapReason,
+    /// Attempts that failed.
+    pub attempts: u32,
+}
+
+/// What of an organisation's gaps can be filled now.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct DueNow {
+    /// What is to be dispatched, at most as many as were asked for: first those that were never dispatched, then those whose
+    /// dispatch lies longest back; history that was asked for by hand last; then by repository and stream.
+    pub due: Vec<Due>,
+    /// How many more are due.
+    pub deferred: u64,
+    /// How many are under way: claimed, or dispatched and not silent yet.
+    pub under_way: u64,
+}
+
+/// What came of asking for a stream's gaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// They are the caller's to fill.
+    Given {
+        /// What entitles to write.
+        claim: Claim,
+        /// The repository as it is now.
+        repo: Box<RepoView>,
+    },
+    /// There is nothing to fill: no gap, or the stream is not tracked, or it is unavailable.
+    Nothing,
+    /// Another is at it, until then if it does not renew.
+    Held(Timestamp),
+    /// It is not to be tried before then.
+    NotYet(Timestamp),
+    /// Every attempt is used up.
+    Stuck,
+}
+
+/// How the filling of a stream's gaps ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// They were read. Attempts count from nothing again; what gaps there still are is due at once.
+    Filled,
+    /// The worker has to leave: no attempt was made.
+    Abandoned,
+    /// They could not be read.
+    Failed {
+        /// Why, without secrets.
+        error: String,
+        /// When it is tried next; none if every attempt is used up.
+        next_attempt: Option<Timestamp>,
+    },
 }
 
 /// What a recording did.
@@ -195,8 +306,10 @@ impl OrgView {
 pub struct StreamView {
     /// The stream.
     pub stream: Stream,
-    /// Which time was read; its start is the tracking start.
+    /// Which time was read. Its start is the tracking start, or earlier where history was asked for.
     pub coverage: Coverage,
+    /// The tracking start: counters count from here, whatever history is read later.
+    pub counted_from: Timestamp,
     /// What the last whole fetch saw; none if there was none yet.
     pub fingerprint: Option<Fingerprint>,
     /// When the first whole fetch was recorded, or the last one since that was [`Proof::deep`].
@@ -205,6 +318,8 @@ pub struct StreamView {
     pub open: Option<u64>,
     /// Why it cannot be read for good, until a recording or a confirmation clears it.
     pub unavailable: Option<String>,
+    /// How the filling of its gaps stands.
+    pub backfill: Backfill,
 }
 
 /// A repository as the store knows it.
@@ -268,6 +383,8 @@ pub struct EventChange {
     pub first_state: Option<ReviewState>,
     /// Whether it is retracted now.
     pub retracted: bool,
+    /// Whether it lies before [`StreamView::counted_from`]: history, which windows show and counters do not.
+    pub history: bool,
 }
 
 /// A piece of the change feed.
@@ -283,6 +400,9 @@ pub struct Changes {
     pub next: Cursor,
     /// Whether there is more already.
     pub more: bool,
+    /// Which filling of the store this is: it differs once the store has lost what it held. A cursor means something within
+    /// one incarnation alone.
+    pub incarnation: String,
 }
 
 /// The store of activity.
@@ -310,13 +430,19 @@ pub trait Activity: Send + Sync + 'static {
 
     /// Records what was fetched of a repository, with the coverage it proves. The events of one call enter the change
     /// feed in order of their time. An event is refused silently, and counted as outside, if its stream (by
-    /// [`crate::event::Fact::stream`]) is not tracked or started later. A retraction of what is not known does nothing,
-    /// and what one call both retracts and brings is live. A proof covers its window up to `now` at most, replaces the
-    /// fingerprint, replaces `open` if it says so, and clears *unavailable*. Commits without a proof clear the
-    /// fingerprint: what is known is then no longer what the last whole fetch saw.
+    /// [`crate::event::Fact::stream`]) is not tracked or its coverage started later. A retraction of what is not known does
+    /// nothing, and what one call both retracts and brings is live. A proof covers its window up to `now` at most, replaces
+    /// the fingerprint, replaces `open` if it says so, and clears *unavailable*; where it leaves no gap, [`Backfill`] is as if
+    /// nothing had ever failed. Commits without a proof clear the fingerprint: what is known is then no longer what the last
+    /// whole fetch saw.
+    ///
+    /// A leader and a filler may read one stream at the same time. Whoever records last leaves what it saw: its retractions
+    /// and its fingerprint belong together, so where that is not the present state, the next look finds a difference.
+    ///
+    /// Of a filler, the proofs and retractions of other streams than the claimed one are left out.
     async fn record(
         &self,
-        term: Term,
+        by: Authority,
         org: &str,
         repo: RepoId,
         parts: Vec<Part>,
@@ -338,10 +464,11 @@ pub trait Activity: Send + Sync + 'static {
     /// Records windows that could not be read; see [`Coverage::miss`]. The frontier does not move.
     async fn miss(&self, term: Term, org: &str, misses: &[Miss], now: Timestamp) -> Result<()>;
 
-    /// Records that a stream cannot be read for good (a missing permission, gone, disabled), and why.
+    /// Records that a stream cannot be read for good (a missing permission, gone, disabled), and why. A filler may say so of
+    /// the stream it has claimed.
     async fn unavailable(
         &self,
-        term: Term,
+        by: Authority,
         org: &str,
         repo: RepoId,
         stream: Stream,
@@ -351,6 +478,57 @@ pub trait Activity: Send + Sync + 'static {
 
     /// Records the end of a cycle; see [`OrgView::fold`].
     async fn cycle(&self, term: Term, org: &str, report: CycleReport) -> Result<()>;
+
+    /// Which of the organisation's gaps can be filled now: of tracked streams that are not unavailable, not stuck, whose next
+    /// attempt has come, that nobody has claimed, and that were not dispatched after `silent_since`.
+    async fn due(
+        &self,
+        org: &str,
+        silent_since: Timestamp,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<DueNow>;
+
+    /// Records that these were dispatched now.
+    async fn dispatched(
+        &self,
+        term: Term,
+        org: &str,
+        streams: &[(RepoId, Stream)],
+        now: Timestamp,
+    ) -> Result<()>;
+
+    /// Asks for the gaps of a stream to fill them, until `until` if not renewed.
+    async fn claim(
+        &self,
+        org: &str,
+        repo: RepoId,
+        stream: Stream,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Claimed>;
+
+    /// Renews a claim, and answers whether it is still the caller's. One that has passed and that nobody else has taken is.
+    async fn hold(&self, claim: &Claim, until: Timestamp) -> Result<bool>;
+
+    /// Ends a claim. Nothing happens, and the answer is false, if it is not the caller's any more.
+    async fn end(&self, claim: &Claim, ending: Ending, now: Timestamp) -> Result<bool>;
+
+    /// Arms again what is stuck or waits for its next attempt, of one repository or all, and answers how many streams that
+    /// were. Anybody may.
+    async fn rearm(&self, org: &str, repo: Option<RepoId>, now: Timestamp) -> Result<u64>;
+
+    /// Asks for history: every listed stream of the organisation's tracked repositories, or of one, reaches back to `since`,
+    /// see [`Coverage::reach_back`]. What is known of its gaps is armed again. Answers how many streams reach further back
+    /// now. Anybody may. `since` is not after `now`.
+    async fn ask_history(
+        &self,
+        org: &str,
+        repo: Option<RepoId>,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64>;
 
     /// The organisation's repositories, tracked or not, by id.
     async fn repos(&self, org: &str) -> Result<Vec<RepoView>>;

@@ -33,4 +33,10 @@ pub trait State: Send + Sync + 'static {
     /// Keeps an answer in place of the one before it. The number of kept answers is bounded by the adapter: past the
     /// bound the least recently kept ones are dropped, which costs a request and loses nothing.
     async fn keep_answer(&self, answer: KeptAnswer, now: Timestamp) -> Result<()>;
+
+    /// What was last noted under this name.
+    async fn noted(&self, name: &str) -> Result<Option<String>>;
+
+    /// Notes something under a name, in place of what was noted before: a few short texts that must outlive a restart.
+    async fn note(&self, name: &str, value: &str) -> Result<()>;
 }

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::aggregate::Aggregate;
-use ledger::coverage::Coverage;
 use ledger::event::{Actor, CommentOn, Event, Fact, RepoId, ReviewState, Stream};
 use ledger::exclude::Exclude;
 use ledger::port::Cursor;
@@ -103,18 +102,15 @@ fn change(seq: u64, repo: u64, event: Event) -> EventChange {
         },
         event,
         retracted: false,
+        history: false,
     }
 }
 
 fn repo(number: u64) -> RepoView {
     let start = now() - SignedDuration::from_hours(24 * 400);
     let stream = |stream, open| StreamView {
-        stream,
-        coverage: Coverage::new(start),
-        fingerprint: None,
-        fetched_at: None,
         open,
-        unavailable: None,
+        ..StreamView::new(stream, start)
     };
     RepoView {
         org: ORG.to_owned(),

@@ -416,7 +416,7 @@ impl Scrape {
             tracing::warn!(org = self.org, repo = visit.repo.name, %stream, reason, "cannot be read and will be tried again in a day");
             self.store
                 .unavailable(
-                    self.term,
+                    self.term.into(),
                     &self.org,
                     visit.repo.id,
                     *stream,
@@ -434,7 +434,7 @@ impl Scrape {
     async fn record(&self, tally: &Tally, repo: RepoId, parts: Vec<Part>) -> port::Result<()> {
         let recorded = self
             .store
-            .record(self.term, &self.org, repo, parts, self.clock.now())
+            .record(self.term.into(), &self.org, repo, parts, self.clock.now())
             .await?;
         tally.add(recorded);
         Ok(())

@@ -24,7 +24,7 @@ async fn a_recording_that_does_not_fit_is_refused_whole_and_fits_when_there_is_r
         .collect();
     let large = part(Stream::Commits, many, Fingerprint::commits(None, None, 0));
     let refused = store
-        .record(term, ORG, RepoId(1), vec![large.clone()], at(9_000))
+        .record(term.into(), ORG, RepoId(1), vec![large.clone()], at(9_000))
         .await;
     assert!(refused.expect_err("there is no room").is_unavailable());
     assert_eq!(all_of(&store).await, before, "nothing of it is there");
@@ -43,7 +43,7 @@ async fn a_recording_that_does_not_fit_is_refused_whole_and_fits_when_there_is_r
 
     room(&store, 1 << 30).await;
     let recorded = store
-        .record(term, ORG, RepoId(1), vec![large], at(9_000))
+        .record(term.into(), ORG, RepoId(1), vec![large], at(9_000))
         .await
         .unwrap();
     assert_eq!(recorded.inserted, 5_000);

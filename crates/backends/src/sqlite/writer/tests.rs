@@ -180,10 +180,10 @@ fn a_failed_commit_is_the_answer_to_every_request_of_the_group_and_the_next_grou
     assert!(matches!(
         answers[..],
         [
-            Err(Fault::Lost(_)),
-            Err(Fault::Lost(_)),
+            Err(Fault::Uncommitted(_)),
+            Err(Fault::Uncommitted(_)),
             Err(Fault::Fenced(_)),
-            Err(Fault::Lost(_))
+            Err(Fault::Uncommitted(_))
         ]
     ));
     assert_eq!(rows(&world.observer()), [0_i64; 0]);

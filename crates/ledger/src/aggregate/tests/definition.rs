@@ -181,7 +181,10 @@ impl Run {
                     proof: None,
                 });
             }
-            run(self.store.record(self.term, "acme", *repo, parts, hour(0))).unwrap();
+            run(self
+                .store
+                .record(self.term.into(), "acme", *repo, parts, hour(0)))
+            .unwrap();
         }
     }
 
@@ -198,7 +201,7 @@ impl Run {
             let repo = REPOS[self.seeds[fact].repo].0;
             run(self
                 .store
-                .record(self.term, "acme", repo, vec![part], hour(0)))
+                .record(self.term.into(), "acme", repo, vec![part], hour(0)))
             .unwrap();
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use github::stats::{Code, Sent, Stats};
 use jiff::{SignedDuration, Timestamp};
 use ledger::aggregate::Aggregate;
-use ledger::coverage::{Coverage, GapReason};
+use ledger::coverage::GapReason;
 use ledger::event::{Actor, CommentOn, Event, Fact, RepoId, ReviewState, Stream};
 use ledger::exclude::Exclude;
 use ledger::port::Cursor;
@@ -29,12 +29,8 @@ fn hours_ago(hours: i64) -> Timestamp {
 /// A repository of `acme`, tracked for a month, with a few open items.
 pub(super) fn repository(id: u64, org: &str, name: &str) -> RepoView {
     let stream = |stream, open| StreamView {
-        stream,
-        coverage: Coverage::new(hours_ago(720)),
-        fingerprint: None,
-        fetched_at: None,
         open,
-        unavailable: None,
+        ..StreamView::new(stream, hours_ago(720))
     };
     RepoView {
         org: org.to_owned(),
@@ -75,6 +71,7 @@ pub(super) fn folded(
                 version: 0,
             },
             retracted: false,
+            history: false,
         })
         .collect();
     let next = Cursor(events.len() as u64 + 1);

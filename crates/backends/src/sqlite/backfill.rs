@@ -1,0 +1,215 @@
+//! Filling gaps: which are due, who was given which, and how that ended. What a step makes of a stream is decided by
+//! `ledger`'s `StreamView`; who may write is said by the token that lies beside it here.
+
+use jiff::Timestamp;
+use ledger::coverage::GapReason;
+use ledger::event::{RepoId, Stream};
+use ledger::port::Token;
+use ledger::port::activity::{Claim, Claimed, Due, DueNow, Ending, StreamView};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::coverage;
+use super::fault::Fault;
+use super::repos;
+use super::rows::{Micros, Number, Word};
+use super::term::Change;
+
+pub(super) const WITH_GAPS: &str = "SELECT DISTINCT g.repo, g.stream, s.dispatched_at, s.holder IS NOT NULL AND s.held_until > ?2
+     FROM orgs o CROSS JOIN repos r ON r.org = o.id CROSS JOIN coverage g ON g.repo = r.id AND g.reason IS NOT NULL
+     CROSS JOIN streams s ON s.repo = g.repo AND s.stream = g.stream
+     WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND s.unavailable IS NULL";
+pub(super) const CLAIM: &str =
+    "SELECT token, holder, held_until FROM streams WHERE repo = ?1 AND stream = ?2";
+
+/// Which gaps can be filled now.
+pub(super) fn due(
+    connection: &Connection,
+    org: &str,
+    silent_since: Timestamp,
+    now: Timestamp,
+    limit: usize,
+) -> Result<DueNow, Fault> {
+    let mut statement = connection.prepare_cached(WITH_GAPS)?;
+    let mut rows = statement.query((org, Micros(now)))?;
+    let (mut found, mut answer) = (Vec::new(), DueNow::default());
+    while let Some(row) = rows.next()? {
+        let (Number(repo), Word(stream)) = (row.get(0)?, row.get::<_, Word>(1)?);
+        let dispatched_at = row.get::<_, Option<Micros>>(2)?.map(|Micros(at)| at);
+        let is_held: bool = row.get::<_, Option<bool>>(3)?.unwrap_or(false);
+        if is_held || dispatched_at.is_some_and(|at| at > silent_since) {
+            answer.under_way += 1;
+            continue;
+        }
+        let Some(view) = coverage::tracked(connection, org, RepoId(repo), stream)? else {
+            continue;
+        };
+        let waits = view.backfill.next_attempt.is_some_and(|at| at > now);
+        if let Some(due) = due_of(RepoId(repo), &view, now)
+            && !view.backfill.stuck
+            && !waits
+        {
+            let by_hand = due.reason == GapReason::Manual;
+            found.push(((by_hand, dispatched_at, due.repo, due.stream), due));
+        }
+    }
+    found.sort_by_key(|(order, _)| *order);
+    answer.deferred = found.len().saturating_sub(limit) as u64;
+    answer.due = found.into_iter().take(limit).map(|(_, due)| due).collect();
+    Ok(answer)
+}
+
+fn due_of(repo: RepoId, view: &StreamView, now: Timestamp) -> Option<Due> {
+    Some(Due {
+        repo,
+        stream: view.stream,
+        window: view.gaps_window(now)?,
+        reason: view.coverage.gaps().first()?.reason,
+        attempts: view.backfill.attempts,
+    })
+}
+
+/// Takes in that these were dispatched.
+pub(super) fn dispatched(
+    change: &mut Change<'_>,
+    streams: &[(RepoId, Stream)],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "UPDATE streams SET dispatched_at = ?3 WHERE repo = ?1 AND stream = ?2";
+    for (repo, stream) in streams {
+        change.connection.prepare_cached(sql)?.execute((
+            Number(repo.0),
+            Word(*stream),
+            Micros(now),
+        ))?;
+    }
+    Ok(())
+}
+
+/// Gives the gaps of a stream to somebody, if they can be given.
+pub(super) fn claim(
+    connection: &Connection,
+    org: &str,
+    (repo, stream): (RepoId, Stream),
+    holder: &str,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Claimed, Fault> {
+    let view = coverage::tracked(connection, org, repo, stream)?;
+    let Some(view) =
+        view.filter(|view| view.unavailable.is_none() && view.gaps_window(now).is_some())
+    else {
+        return Ok(Claimed::Nothing);
+    };
+    let held = kept(connection, repo, stream)?.and_then(|kept| kept.held_until);
+    if let Some(held_until) = held.filter(|until| *until > now) {
+        return Ok(Claimed::Held(held_until));
+    }
+    if view.backfill.stuck {
+        return Ok(Claimed::Stuck);
+    }
+    if let Some(at) = view.backfill.next_attempt.filter(|at| *at > now) {
+        return Ok(Claimed::NotYet(at));
+    }
+    let sql = "UPDATE streams SET token = token + 1, holder = ?3, held_until = ?4 WHERE repo = ?1 AND stream = ?2
+        RETURNING token";
+    let row = (Number(repo.0), Word(stream), holder, Micros(until));
+    let Number(token) = connection
+        .prepare_cached(sql)?
+        .query_row(row, |row| row.get(0))?;
+    let repo_view = repos::views(connection, repos::ONE, [Number(repo.0)])?
+        .pop()
+        .expect("a repository with a tracked stream is there");
+    let claim = Claim {
+        org: org.to_owned(),
+        repo,
+        stream,
+        token: Token(token),
+    };
+    Ok(Claimed::Given {
+        claim,
+        repo: Box::new(repo_view),
+    })
+}
+
+/// Renews a claim. Whether it is still theirs.
+pub(super) fn hold(
+    connection: &Connection,
+    claim: &Claim,
+    until: Timestamp,
+) -> Result<bool, Fault> {
+    let sql = "UPDATE streams SET held_until = ?4
+        WHERE repo = ?1 AND stream = ?2 AND token = ?3 AND holder IS NOT NULL";
+    let row = (
+        Number(claim.repo.0),
+        Word(claim.stream),
+        Number(claim.token.0),
+        Micros(until),
+    );
+    Ok(connection.prepare_cached(sql)?.execute(row)? > 0)
+}
+
+/// Whether the claim is still the latest, and not ended.
+pub(super) fn is_theirs(connection: &Connection, claim: &Claim) -> Result<bool, Fault> {
+    let kept = kept(connection, claim.repo, claim.stream)?;
+    Ok(kept.is_some_and(|kept| kept.token == claim.token && kept.held_until.is_some()))
+}
+
+/// Ends a claim that is theirs.
+pub(super) fn end(change: &mut Change<'_>, claim: &Claim, ending: Ending) -> Result<(), Fault> {
+    let sql = "UPDATE streams SET holder = NULL, held_until = NULL, dispatched_at = NULL
+        WHERE repo = ?1 AND stream = ?2";
+    change
+        .connection
+        .prepare_cached(sql)?
+        .execute((Number(claim.repo.0), Word(claim.stream)))?;
+    coverage::amend(change, &claim.org, claim.repo, claim.stream, |view| {
+        view.end(ending);
+    })
+}
+
+/// Changes every stream of the organisation's tracked repositories, or of one, and counts those for which `step` says so.
+pub(super) fn each(
+    change: &mut Change<'_>,
+    org: &str,
+    repo: Option<RepoId>,
+    mut step: impl FnMut(&mut StreamView) -> bool,
+) -> Result<u64, Fault> {
+    let sql = "SELECT s.repo, s.stream FROM orgs o JOIN repos r ON r.org = o.id JOIN streams s ON s.repo = r.id
+        WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND s.unavailable IS NULL AND (?2 IS NULL OR r.id = ?2)";
+    let streams = change
+        .connection
+        .prepare_cached(sql)?
+        .query_map((org, repo.map(|repo| Number(repo.0))), |row| {
+            Ok((row.get::<_, Number>(0)?, row.get::<_, Word>(1)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut counted = 0;
+    for (Number(repo), Word(stream)) in streams {
+        coverage::amend(change, org, RepoId(repo), stream, |view| {
+            counted += u64::from(step(view));
+        })?;
+    }
+    Ok(counted)
+}
+
+/// What lies beside a stream of the latest claim of it.
+struct Kept {
+    token: Token,
+    /// None where it was ended, or nobody ever claimed.
+    held_until: Option<Timestamp>,
+}
+
+fn kept(connection: &Connection, repo: RepoId, stream: Stream) -> Result<Option<Kept>, Fault> {
+    let read = |row: &rusqlite::Row<'_>| {
+        let holder: Option<String> = row.get(1)?;
+        let until = row.get::<_, Option<Micros>>(2)?.map(|Micros(at)| at);
+        Ok(Kept {
+            token: Token(row.get::<_, Number>(0)?.0),
+            held_until: holder.and(until),
+        })
+    };
+    let mut statement = connection.prepare_cached(CLAIM)?;
+    Ok(statement
+        .query_row((Number(repo.0), Word(stream)), read)
+        .optional()?)
+}
