@@ -1,7 +1,7 @@
 //! What every store must pass, whatever it is made of.
 //!
 //! Each case is a plain async function that opens a fresh, empty store and asserts. [`crate::activity_cases!`],
-//! [`crate::state_cases!`] and [`crate::coordination_cases!`] name every case once, so that an adapter's tests can make a test
+//! [`crate::state_cases!`], [`crate::coordination_cases!`] and [`crate::election_cases!`] name every case once, so that an adapter's tests can make a test
 //! of each with the runtime that they use, and cannot forget one:
 //!
 //! ```ignore
@@ -16,6 +16,7 @@
 
 mod coordination_cases;
 mod coverage;
+mod election_cases;
 mod events;
 mod feed;
 mod fixture;
@@ -39,6 +40,11 @@ pub mod state {
 /// The cases of [`crate::port::Coordination`].
 pub mod coordination {
     pub use super::coordination_cases::*;
+}
+
+/// The cases of [`crate::port::Election`].
+pub mod election {
+    pub use super::election_cases::*;
 }
 
 /// Calls a macro with the name of every function in [`conformance::activity`](crate::conformance::activity).
@@ -127,8 +133,32 @@ macro_rules! coordination_cases {
     };
 }
 
+/// Calls a macro with the name of every function in [`conformance::election`](crate::conformance::election).
+#[macro_export]
+macro_rules! election_cases {
+    ($each:ident) => {
+        $each! {
+            nobody_holds_an_office_that_was_never_taken
+            an_office_that_nobody_holds_is_taken
+            an_office_is_taken_over_as_it_was_seen
+            an_office_that_has_moved_on_is_not_taken
+            an_office_that_is_gone_is_neither_taken_over_nor_renewed
+            of_many_who_take_at_once_exactly_one_gets_it
+            of_a_renewal_and_a_takeover_at_once_exactly_one_succeeds
+            a_renewal_changes_the_mark_and_only_the_mark
+            no_mark_returns
+            who_has_lost_the_office_renews_nothing
+            an_office_given_back_is_free_and_keeps_its_epoch
+            who_has_lost_the_office_gives_nothing_back
+            each_holder_has_a_higher_epoch_than_the_one_before
+        }
+    };
+}
+
 #[cfg(test)]
 mod coordination_model;
+#[cfg(test)]
+mod election_model;
 #[cfg(test)]
 pub(crate) mod model;
 #[cfg(test)]
