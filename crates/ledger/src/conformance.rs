@@ -1,8 +1,8 @@
 //! What every store must pass, whatever it is made of.
 //!
 //! Each case is a plain async function that opens a fresh, empty store and asserts. [`crate::activity_cases!`],
-//! [`crate::state_cases!`], [`crate::coordination_cases!`] and [`crate::election_cases!`] name every case once, so that an adapter's tests can make a test
-//! of each with the runtime that they use, and cannot forget one:
+//! [`crate::state_cases!`], [`crate::coordination_cases!`], [`crate::election_cases!`] and [`crate::queue_cases!`] name every
+//! case once, so that an adapter's tests can make a test of each with the runtime that they use, and cannot forget one:
 //!
 //! ```ignore
 //! macro_rules! each { ($($case:ident)*) => { $(
@@ -20,6 +20,7 @@ mod election_cases;
 mod events;
 mod feed;
 mod fixture;
+mod queue_cases;
 mod repos;
 mod state_cases;
 
@@ -45,6 +46,11 @@ pub mod coordination {
 /// The cases of [`crate::port::Election`].
 pub mod election {
     pub use super::election_cases::*;
+}
+
+/// The cases of [`crate::port::BackfillQueue`].
+pub mod queue {
+    pub use super::queue_cases::*;
 }
 
 /// Calls a macro with the name of every function in [`conformance::activity`](crate::conformance::activity).
@@ -155,11 +161,37 @@ macro_rules! election_cases {
     };
 }
 
+/// Calls a macro with the name of every case in [`conformance::queue`](crate::conformance::queue).
+#[macro_export]
+macro_rules! queue_cases {
+    ($each:ident) => {
+        $each! {
+            what_is_published_comes_out_as_it_was
+            what_is_acknowledged_never_comes_again
+            who_waits_gets_what_is_published_later
+            each_message_is_in_one_hand_at_a_time
+            a_wait_that_is_dropped_loses_no_message
+
+            what_is_put_off_comes_again_and_not_before_its_delay
+            what_is_put_off_lets_the_others_pass
+            what_is_buried_comes_no_more_and_is_counted
+            dead_letters_are_taken_away_and_counted
+            the_depth_is_what_the_queue_holds
+
+            a_body_that_is_no_task_comes_without_one
+            a_tag_that_is_not_in_hand_does_nothing
+            what_a_dead_consumer_had_in_hand_comes_again
+        }
+    };
+}
+
 #[cfg(test)]
 mod coordination_model;
 #[cfg(test)]
 mod election_model;
 #[cfg(test)]
 pub(crate) mod model;
+#[cfg(test)]
+mod queue_model;
 #[cfg(test)]
 pub(crate) mod tests;

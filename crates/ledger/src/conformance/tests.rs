@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::coordination_model::Board;
 use super::model::{Answers, Model};
+use super::queue_model::Queue;
 use crate::port::{Activity, Coordination, State};
 
 /// Runs a future that never waits for anything.
@@ -55,6 +56,16 @@ macro_rules! coordination {
 }
 crate::coordination_cases!(coordination);
 
+macro_rules! queue {
+    ($($case:ident)*) => { $(
+        #[test]
+        fn $case() {
+            run(super::queue::$case(&Queue::new()));
+        }
+    )* };
+}
+crate::queue_cases!(queue);
+
 #[test]
 fn every_case_is_named_where_adapters_look_for_it() {
     let sources = [
@@ -62,6 +73,7 @@ fn every_case_is_named_where_adapters_look_for_it() {
         include_str!("coverage.rs"),
         include_str!("events.rs"),
         include_str!("feed.rs"),
+        include_str!("queue_cases.rs"),
         include_str!("repos.rs"),
         include_str!("state_cases.rs"),
     ];
@@ -79,6 +91,7 @@ fn every_case_is_named_where_adapters_look_for_it() {
     let mut named = crate::activity_cases!(names).to_vec();
     named.extend(crate::state_cases!(names));
     named.extend(crate::coordination_cases!(names));
+    named.extend(crate::queue_cases!(names));
     let mut written: Vec<&str> = written.collect();
     named.sort_unstable();
     written.sort_unstable();

@@ -58,6 +58,39 @@ pub struct Depth {
     pub oldest: Option<Timestamp>,
 }
 
+/// The delays that a queue is opened with, from the shortest to the longest. There is one at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delays(Vec<Duration>);
+
+impl Delays {
+    /// In any order; the same one twice is one. None if there is no delay, or one that is no whole number of milliseconds from
+    /// 1 ms to [`Delays::LONGEST`].
+    pub fn new(delays: impl IntoIterator<Item = Duration>) -> Option<Delays> {
+        let mut delays: Vec<Duration> = delays.into_iter().collect();
+        delays.sort_unstable();
+        delays.dedup();
+        let possible = |delay: &Duration| {
+            let whole = Duration::from_millis(1)..=Delays::LONGEST;
+            whole.contains(delay) && delay.subsec_nanos().is_multiple_of(1_000_000)
+        };
+        (!delays.is_empty() && delays.iter().all(possible)).then_some(Delays(delays))
+    }
+
+    /// The longest delay that is possible: 30 days.
+    pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+    /// The shortest delay that is as long as `after`, or the longest one.
+    pub fn round(&self, after: Duration) -> Duration {
+        let long_enough = self.0.iter().copied().find(|delay| *delay >= after);
+        long_enough.unwrap_or_else(|| *self.0.last().expect("there is one"))
+    }
+
+    /// From the shortest to the longest.
+    pub fn iter(&self) -> impl Iterator<Item = Duration> {
+        self.0.iter().copied()
+    }
+}
+
 /// The queue. Bounded by what is dispatched: at most one message in a while for each stream with a gap.
 #[async_trait]
 pub trait BackfillQueue: Send + Sync + 'static {
@@ -83,4 +116,32 @@ pub trait BackfillQueue: Send + Sync + 'static {
 
     /// What the queue holds now.
     async fn depth(&self) -> Result<Depth>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: &[u64]) -> Option<Delays> {
+        Delays::new(seconds.iter().copied().map(Duration::from_secs))
+    }
+
+    #[test]
+    fn a_delay_is_rounded_up_or_down_to_the_longest() {
+        let delays = seconds(&[300, 60, 300]).unwrap();
+        for (asked, given) in [(0, 60), (60, 60), (61, 300), (300, 300), (u64::MAX, 300)] {
+            let given = Duration::from_secs(given);
+            assert_eq!(delays.round(Duration::from_secs(asked)), given, "{asked}");
+        }
+        assert_eq!(delays, seconds(&[60, 300]).unwrap());
+    }
+
+    #[test]
+    fn delays_that_no_queue_can_keep_are_refused() {
+        assert_eq!(seconds(&[]), None);
+        assert_eq!(seconds(&[0, 60]), None);
+        assert_eq!(seconds(&[60, 30 * 24 * 60 * 60 + 1]), None);
+        assert_eq!(Delays::new([Duration::from_micros(1500)]), None);
+        assert!(Delays::new([Duration::from_millis(1), Delays::LONGEST]).is_some());
+    }
 }
