@@ -13,6 +13,7 @@
 //! It refuses to know of lanes and limits. Amounts fall into whole seconds, and a length counts one second more than it is
 //! long, so that no interval of that length holds more than the curve says.
 
+mod chance;
 mod curve;
 
 use std::time::Duration;
@@ -21,8 +22,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::lane::Lane;
+pub(crate) use chance::rounded_up;
+pub(crate) use curve::Curve;
 pub use curve::Hour;
-pub(crate) use curve::{Curve, rounded_up};
 
 /// What the lanes before each later lane have spent of one bucket: live work with strangers, then interactive work on top,
 /// then scheduled work.
