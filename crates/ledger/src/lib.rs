@@ -2,7 +2,7 @@
 //!
 //! Start reading at [`event`]: everything shown is computed from events, and an event is counted once, at its own time.
 //! [`coverage`] says which time has been read whole; [`aggregate`] folds events into what `/metrics` shows;
-//! [`port`] is what a store must do, and [`conformance`] the suite that holds every store to it.
+//! [`port`] is what a store must do, [`lease`] says by it who leads, and [`conformance`] the suite that holds every store to it.
 
 pub mod event;
 pub mod window;
@@ -16,5 +16,7 @@ pub mod user_label;
 pub mod aggregate;
 
 pub mod port;
+
+pub mod lease;
 
 pub mod conformance;

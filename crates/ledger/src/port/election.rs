@@ -17,7 +17,8 @@ pub struct Office {
     pub holder: Option<String>,
     /// Counts the holders. Each taking makes it higher by one at least, for as long as the store keeps what it is told.
     pub epoch: u64,
-    /// Differs after every step that anybody took. Text to everybody but its store.
+    /// Differs after every step that anybody took, and never returns, not even in a store that has lost what it was told and
+    /// starts again. Text to everybody but its store.
     pub mark: String,
 }
 
