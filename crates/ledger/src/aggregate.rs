@@ -5,8 +5,11 @@
 //! fact once, so no event needs to be remembered for them. Windows remember an event only until it leaves: `(now - 24
 //! hours, now]` for counts and `(now - 7 days, now]` for lines, exact to the instant. An event that is ahead of the
 //! clock enters its windows when its time comes. Commits alone can be taken back, so only the commits of the week are
-//! kept by identity. The numbers are the same whatever the order and the batches in which the store was filled and the
-//! feed was read, with two exceptions that are written where they are made: [`Histogram::sum`], [`Row::last_event`].
+//! kept by identity.
+//!
+//! Everything shown is a function of what the feed held up to the cursor and of the time that the windows end at, whatever
+//! the pieces in which it was read and the moments at which it was: two that have read one store to one place show the
+//! same. Only [`Histogram::sum`] depends on the order in which the store was filled.
 
 mod agenda;
 mod fold;
@@ -19,7 +22,7 @@ pub use tally::{Counters, DAY, Daily, WEEK};
 pub use view::{Histograms, RepoRow, Row};
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -51,6 +54,8 @@ pub struct Aggregate {
     repo_of_id: HashMap<RepoId, u32>,
     /// The repositories that are shown, by organisation and name.
     order: Vec<u32>,
+    /// Grows when the order does not say any more what it said.
+    layout: u64,
 
     series: Vec<Tally>,
     /// By repository and user label.
@@ -60,9 +65,10 @@ pub struct Aggregate {
     commits: HashMap<u64, Commit>,
     /// The seconds to the first review, of each pull request that has one: (repository, number).
     first_reviews: HashMap<(u32, u32), u32>,
-    /// Series that lost a commit in this batch.
-    bereft: HashSet<u32>,
 }
+
+/// How many streams there are.
+const STREAMS: usize = Stream::ALL.len();
 
 #[derive(Debug)]
 struct Repo {
@@ -71,9 +77,11 @@ struct Repo {
     /// Empty until the feed has told it.
     name: Arc<str>,
     tracked: bool,
-    created: [Option<Timestamp>; 3],
-    open: [Option<u64>; 3],
+    created: [Option<Timestamp>; STREAMS],
+    open: [Option<u64>; STREAMS],
     generation: u64,
+    /// The newest generation of this and of its series.
+    newest: u64,
     histograms: Option<Box<Histograms>>,
     /// Its series, by user label.
     members: Vec<u32>,
@@ -115,13 +123,18 @@ impl Aggregate {
             repos: Vec::new(),
             repo_of_id: HashMap::new(),
             order: Vec::new(),
+            layout: 0,
             series: Vec::new(),
             series_of_user: HashMap::new(),
             agenda: Agenda::default(),
             commits: HashMap::new(),
             first_reviews: HashMap::new(),
-            bereft: HashSet::new(),
         }
+    }
+
+    /// Nothing folded yet, with the same labels, at the same time: for a store that has lost what it held.
+    pub fn anew(&self) -> Aggregate {
+        Aggregate::new(self.labels.clone(), self.exclude.clone(), self.now)
     }
 
     /// Folds a piece of the change feed, which must have been asked for after [`Aggregate::cursor`]. What lies at or
@@ -132,7 +145,6 @@ impl Aggregate {
         for change in changes.events.iter().filter(|change| change.seq > seen) {
             self.see_event(change);
         }
-        self.find_last_commits();
         self.cursor = self.cursor.max(changes.next);
         self.close_generation();
     }
@@ -162,6 +174,11 @@ impl Aggregate {
         self.generation
     }
 
+    /// A number that grows whenever [`Aggregate::repos`] gives other repositories, or in another order.
+    pub fn layout(&self) -> u64 {
+        self.layout
+    }
+
     /// When the passing of time alone may next change something.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.agenda.next()
@@ -184,24 +201,14 @@ impl Aggregate {
     /// name in turn, the one that has it now is shown.
     pub fn repos(&self) -> impl Iterator<Item = RepoRow<'_>> {
         self.order.iter().map(|repo| RepoRow {
+            aggregate: self,
             repo: &self.repos[*repo as usize],
         })
     }
 
     /// Every series, by organisation, repository and user label; never two with the same three.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.order.iter().flat_map(move |repo| {
-            let repo = &self.repos[*repo as usize];
-            repo.members.iter().map(move |series| {
-                let tally = &self.series[*series as usize];
-                Row {
-                    repo,
-                    user: &self.users[tally.user as usize],
-                    tally,
-                    now: self.now,
-                }
-            })
-        })
+        self.repos().flat_map(|repo| repo.rows())
     }
 
     /// The place of a user label, or none if the actor is left out.
@@ -231,9 +238,10 @@ impl Aggregate {
                 org: org.into(),
                 name: "".into(),
                 tracked: false,
-                created: [None; 3],
-                open: [None; 3],
+                created: [None; STREAMS],
+                open: [None; STREAMS],
                 generation: self.generation + 1,
+                newest: self.generation + 1,
                 histograms: None,
                 members: Vec::new(),
             });
@@ -244,7 +252,7 @@ impl Aggregate {
     /// The place of a series, kept in the order of labels within its repository.
     fn series_of(&mut self, repo: u32, user: u32) -> u32 {
         *self.series_of_user.entry((repo, user)).or_insert_with(|| {
-            self.series.push(Tally::new(user));
+            self.series.push(Tally::new(repo, user));
             let new = place(self.series.len());
             let (series, users) = (&self.series, &self.users);
             let members = &mut self.repos[repo as usize].members;
@@ -265,36 +273,48 @@ impl Aggregate {
         self.changed = true;
         let tally = &mut self.series[series as usize];
         tally.generation = self.generation + 1;
+        self.repos[tally.repo as usize].newest = self.generation + 1;
         tally
+    }
+
+    fn touch_repo(&mut self, repo: u32) -> &mut Repo {
+        self.changed = true;
+        let repo = &mut self.repos[repo as usize];
+        repo.generation = self.generation + 1;
+        repo.newest = self.generation + 1;
+        repo
     }
 
     fn see_repos(&mut self, views: &[RepoView]) {
         let mut moved = false;
         for view in views {
             let index = self.repo(view.id, &view.org);
-            let repo = &mut self.repos[index as usize];
-            let mut created = repo.created;
-            let mut open = [None; 3];
+            let repo = &self.repos[index as usize];
+            let mut created = [None; STREAMS];
+            let mut open = [None; STREAMS];
             for stream in &view.streams {
-                created[stream.stream as usize] = Some(stream.coverage.start());
+                created[stream.stream as usize] = Some(stream.counted_from);
                 open[stream.stream as usize] = stream.open;
             }
             let renamed =
                 *repo.org != *view.org || *repo.name != *view.name || repo.tracked != view.tracked;
-            if renamed || repo.created != created || repo.open != open {
-                repo.generation = self.generation + 1;
-                repo.created = created;
-                repo.open = open;
-                self.changed = true;
+            if !renamed && repo.created == created && repo.open == open {
+                continue;
             }
+            let recounted = repo.created != created;
+            let repo = self.touch_repo(index);
+            repo.created = created;
+            repo.open = open;
             if renamed {
                 repo.org = view.org.as_str().into();
                 repo.name = view.name.as_str().into();
                 repo.tracked = view.tracked;
-                for series in &repo.members {
+                moved = true;
+            }
+            if renamed || recounted {
+                for series in &self.repos[index as usize].members {
                     self.series[*series as usize].generation = self.generation + 1;
                 }
-                moved = true;
             }
         }
         if moved {
@@ -315,6 +335,7 @@ impl Aggregate {
             later.org == earlier.org && later.name == earlier.name
         });
         self.order = order;
+        self.layout += 1;
     }
 }
 

@@ -98,9 +98,7 @@ impl Aggregate {
                     .remove(&identity)
                     .expect("a commit of the week is kept");
                 if commit.live {
-                    let tally = self.touch(commit.series);
-                    tally.take(&commit);
-                    tally.last_settled = tally.last_settled.max(commit.at);
+                    self.touch(commit.series).take(&commit);
                     self.await_vanishing(commit.series);
                 }
             }
@@ -110,32 +108,11 @@ impl Aggregate {
         }
     }
 
-    /// Series that lost a commit look for the newest one that they still have.
-    pub(super) fn find_last_commits(&mut self) {
-        if self.bereft.is_empty() {
-            return;
-        }
-        for series in &self.bereft {
-            self.series[*series as usize].last_commit = Timestamp::MIN;
-        }
-        for commit in self
-            .commits
-            .values()
-            .filter(|commit| commit.live && commit.happened)
-        {
-            if self.bereft.contains(&commit.series) {
-                let tally = &mut self.series[commit.series as usize];
-                tally.last_commit = tally.last_commit.max(commit.at);
-            }
-        }
-        self.bereft.clear();
-    }
-
     /// An event other than a commit has happened.
     fn happens(&mut self, series: u32, counts: Option<Daily>, at: Timestamp) {
         let in_day = after(at, DAY) > self.now;
         let tally = self.touch(series);
-        tally.last_settled = tally.last_settled.max(at);
+        tally.last_event = tally.last_event.max(at);
         let Some(gauge) = counts else { return };
         tally.daily[gauge as usize].happened(at);
         if in_day {
@@ -167,14 +144,10 @@ impl Aggregate {
                 tally.add(&commit);
             } else {
                 tally.take(&commit);
-                self.bereft.insert(commit.series);
                 self.await_vanishing(commit.series);
             }
         } else if seen.happened && after(seen.at, WEEK) <= self.now {
-            let tally = self.commit_was(&seen);
-            if seen.live {
-                tally.last_settled = tally.last_settled.max(seen.at);
-            }
+            self.commit_was(&seen);
             if gone(seen.at, WEEK) > self.now {
                 self.await_vanishing(seen.series);
             }
@@ -214,6 +187,7 @@ impl Aggregate {
         let tally = self.touch(commit.series);
         tally.daily[Daily::Commits as usize].happened(commit.at);
         tally.weekly.happened(commit.at);
+        tally.last_event = tally.last_event.max(commit.at);
         tally
     }
 
@@ -271,10 +245,7 @@ impl Aggregate {
     }
 
     fn histograms(&mut self, repo: u32) -> &mut Histograms {
-        self.changed = true;
-        let repo = &mut self.repos[repo as usize];
-        repo.generation = self.generation + 1;
-        repo.histograms.get_or_insert_with(|| {
+        self.touch_repo(repo).histograms.get_or_insert_with(|| {
             Box::new(Histograms {
                 first_review: Histogram::new(TIME_BOUNDS),
                 merge: Histogram::new(TIME_BOUNDS),

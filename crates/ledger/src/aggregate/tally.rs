@@ -154,28 +154,28 @@ pub(super) struct Lines {
 /// The numbers of one series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tally {
+    /// The place of its repository.
+    pub(super) repo: u32,
     /// The place of its user label.
     pub(super) user: u32,
     pub(super) generation: u64,
     pub(super) counters: Counters,
     pub(super) daily: [Windowed<u32>; 5],
     pub(super) weekly: Windowed<Lines>,
-    /// The newest event that can no longer be taken back as far as is known here: all but the commits of the week.
-    pub(super) last_settled: Timestamp,
-    /// The newest live commit of the week.
-    pub(super) last_commit: Timestamp,
+    /// When the newest event happened, retracted or not.
+    pub(super) last_event: Timestamp,
 }
 
 impl Tally {
-    pub(super) fn new(user: u32) -> Tally {
+    pub(super) fn new(repo: u32, user: u32) -> Tally {
         Tally {
+            repo,
             user,
             generation: 0,
             counters: Counters::default(),
             daily: [Windowed::new(); 5],
             weekly: Windowed::new(),
-            last_settled: Timestamp::MIN,
-            last_commit: Timestamp::MIN,
+            last_event: Timestamp::MIN,
         }
     }
 
@@ -184,7 +184,6 @@ impl Tally {
         self.daily[Daily::Commits as usize].value += u32::from(commit.in_day);
         self.weekly.value.added += commit.added;
         self.weekly.value.removed += commit.removed;
-        self.last_commit = self.last_commit.max(commit.at);
     }
 
     /// A commit that is in these windows leaves them.
@@ -214,7 +213,6 @@ impl Tally {
     }
 
     pub(super) fn last_event(&self) -> Option<Timestamp> {
-        let last = self.last_settled.max(self.last_commit);
-        (last > Timestamp::MIN).then_some(last)
+        (self.last_event > Timestamp::MIN).then_some(self.last_event)
     }
 }

@@ -90,6 +90,16 @@ impl Bench {
     }
 
     fn tell(&mut self, repos: Vec<RepoView>, events: Vec<(News, Event, bool)>) {
+        self.tell_all(repos, events, false);
+    }
+
+    /// Events from before the time that is counted.
+    fn record_history(&mut self, events: impl IntoIterator<Item = Event>) {
+        let events = events.into_iter().map(|it| (News::Recorded, it, false));
+        self.tell_all(Vec::new(), events.collect(), true);
+    }
+
+    fn tell_all(&mut self, repos: Vec<RepoView>, events: Vec<(News, Event, bool)>, history: bool) {
         let events = events.into_iter().map(|(news, event, retracted)| {
             self.seq += 1;
             let first_state = match event.fact {
@@ -104,7 +114,7 @@ impl Bench {
                 event,
                 first_state,
                 retracted,
-                history: false,
+                history,
             }
         });
         let events: Vec<EventChange> = events.collect();
@@ -274,10 +284,14 @@ fn a_retracted_commit_leaves_the_windows_and_not_the_counters() {
     bench.retract(commit("bb", hour(-2), "ada"));
     assert_eq!(
         bench.shown(),
-        "acme/lib ada: 0 - - - - | +10 -3 | last -30h\n"
+        "acme/lib ada: 0 - - - - | +10 -3 | last -2h\n"
     );
     bench.retract(commit("aa", hour(-30), "ada"));
-    assert_eq!(bench.shown(), "acme/lib ada: 0 - - - - | +0 -0 | last -\n");
+    assert_eq!(
+        bench.shown(),
+        "acme/lib ada: 0 - - - - | +0 -0 | last -2h\n",
+        "it happened, whatever became of it"
+    );
     let counters = *bench.aggregate.rows().next().unwrap().counters();
     assert_eq!(
         (
@@ -314,9 +328,9 @@ fn a_commit_that_was_retracted_while_ahead_of_the_clock_never_enters() {
     bench.record([commit("aa", hour(5), "ada")]);
     bench.retract(commit("aa", hour(5), "ada"));
     bench.aggregate.advance(hour(6));
-    assert_eq!(bench.shown(), "acme/lib ada: 0 - - - - | +0 -0 | last -\n");
+    assert_eq!(bench.shown(), "acme/lib ada: 0 - - - - | +0 -0 | last 5h\n");
     bench.aggregate.advance(hour(500));
-    assert_eq!(bench.shown(), "acme/lib ada: - - - - - | +- -- | last -\n");
+    assert_eq!(bench.shown(), "acme/lib ada: - - - - - | +- -- | last 5h\n");
 }
 
 #[test]
@@ -663,4 +677,92 @@ fn rows_come_in_the_order_of_their_labels() {
         .collect();
     assert_eq!(users, ["Bob", "ada", "ada2", "eve", "zoe", "ärger"]);
     assert_eq!(bench.aggregate.len(), 6);
+}
+
+#[test]
+fn history_that_was_asked_for_is_in_the_windows_and_not_in_the_counters() {
+    let mut bench = Bench::new();
+    let merged = Fact::PullMerged {
+        number: 8,
+        merged_by: None,
+        seconds_open: 7_200,
+        lines: 120,
+    };
+    bench.record_history([
+        commit("aa", hour(-1), "ada"),
+        event("8", hour(-2), "ada", merged),
+        event("9", hour(1), "ada", Fact::PullOpened { number: 9 }),
+        review(4, hour(-3), 8, 600),
+    ]);
+    assert_eq!(
+        bench.timeline(&[0, 1]),
+        "   0h ada: 1 - 1 - - | +10 -3 | last -1h\n eve: - - - 1 - | +- -- | last -3h\n   \
+           1h ada: 1 1 1 - - | +10 -3 | last 1h\n eve: - - - 1 - | +- -- | last -3h\n"
+    );
+    let counted = |bench: &Bench| -> Vec<Counters> {
+        let rows = bench.aggregate.rows();
+        rows.map(|row| *row.counters()).collect()
+    };
+    assert_eq!(counted(&bench), [Counters::default(); 2]);
+    let repo = bench.aggregate.repos().next().unwrap();
+    assert!(repo.histograms().is_none(), "nothing is observed");
+
+    bench.retract(commit("aa", hour(-1), "ada"));
+    assert_eq!(bench.timeline(&[1]).lines().count(), 2);
+    assert_eq!(
+        bench.aggregate.rows().next().unwrap().daily(Daily::Commits),
+        Some(0)
+    );
+    bench.record([commit("bb", hour(0), "ada")]);
+    assert_eq!(counted(&bench)[0].commits, 1);
+}
+
+#[test]
+fn the_time_of_creation_is_when_counting_began_however_far_back_history_reaches() {
+    let mut bench = Bench::new();
+    bench.record([commit("aa", hour(-1), "ada")]);
+    let mut reached = view(LIB, "lib", true);
+    for stream in &mut reached.streams {
+        stream.ask_history(hour(-5_000));
+        assert_eq!(stream.coverage.start(), hour(-5_000));
+    }
+    bench.tell(vec![reached.clone()], Vec::new());
+    let created = |bench: &Bench, stream| bench.aggregate.rows().next().unwrap().created(stream);
+    assert_eq!(created(&bench, Stream::Commits), Some(hour(-1_000)));
+
+    // A stream that is not listed any more has none, for whoever reads the feed later has never heard of it.
+    reached
+        .streams
+        .retain(|stream| stream.stream != Stream::Issues);
+    let before = bench.aggregate.generation();
+    bench.tell(vec![reached], Vec::new());
+    assert_eq!(created(&bench, Stream::Issues), None);
+    let row = bench.aggregate.rows().next().unwrap();
+    assert!(row.generation() > before, "its rows are written anew");
+}
+
+#[test]
+fn a_repository_knows_when_any_of_its_rows_changed_and_the_layout_when_the_order_did() {
+    let mut bench = Bench::new();
+    let layout = bench.aggregate.layout();
+    bench.tell(vec![view(RepoId(2), "other", true)], Vec::new());
+    assert!(bench.aggregate.layout() > layout);
+
+    let before = (bench.aggregate.generation(), bench.aggregate.layout());
+    bench.record([commit("aa", hour(-1), "ada")]);
+    let changed = |bench: &Bench, before: u64| -> Vec<String> {
+        let repos = bench.aggregate.repos().filter(|row| row.newest() > before);
+        repos.map(|row| row.name().to_owned()).collect()
+    };
+    assert_eq!(changed(&bench, before.0), ["lib"]);
+    let row = bench.aggregate.repos().next().unwrap();
+    assert!(
+        row.generation() <= before.0,
+        "its own numbers are as they were"
+    );
+
+    let before = (bench.aggregate.generation(), before.1);
+    bench.aggregate.advance(hour(23));
+    assert_eq!(changed(&bench, before.0), ["lib"], "a window ended");
+    assert_eq!(bench.aggregate.layout(), before.1);
 }

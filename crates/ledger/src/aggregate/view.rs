@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::Aggregate;
 use super::histogram::Histogram;
 use super::tally::{Counters, Daily, Lines, Tally};
-use crate::event::Stream;
+use crate::event::{RepoId, Stream};
 
 /// The histograms of one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +21,16 @@ pub struct Histograms {
 /// A repository with what is counted per repository.
 #[derive(Debug, Clone, Copy)]
 pub struct RepoRow<'a> {
+    pub(super) aggregate: &'a Aggregate,
     pub(super) repo: &'a super::Repo,
 }
 
 impl<'a> RepoRow<'a> {
+    /// GitHub's id.
+    pub fn id(&self) -> RepoId {
+        self.repo.id
+    }
+
     /// The organisation.
     pub fn org(&self) -> &'a str {
         &self.repo.org
@@ -54,19 +61,38 @@ impl<'a> RepoRow<'a> {
         self.repo.created[stream as usize]
     }
 
-    /// The generation in which this row last changed; see [`super::Aggregate::generation`].
+    /// Its users' rows, by label.
+    pub fn rows(self) -> impl ExactSizeIterator<Item = Row<'a>> {
+        let RepoRow { aggregate, repo } = self;
+        repo.members.iter().map(move |series| {
+            let tally = &aggregate.series[*series as usize];
+            Row {
+                aggregate,
+                repo,
+                user: &aggregate.users[tally.user as usize],
+                tally,
+            }
+        })
+    }
+
+    /// The generation in which this row last changed; see [`Aggregate::generation`].
     pub fn generation(&self) -> u64 {
         self.repo.generation
+    }
+
+    /// The generation in which this row or one of its users' rows last changed.
+    pub fn newest(&self) -> u64 {
+        self.repo.newest
     }
 }
 
 /// One user label in one repository.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
+    pub(super) aggregate: &'a Aggregate,
     pub(super) repo: &'a super::Repo,
     pub(super) user: &'a str,
     pub(super) tally: &'a Tally,
-    pub(super) now: Timestamp,
 }
 
 impl<'a> Row<'a> {
@@ -87,12 +113,15 @@ impl<'a> Row<'a> {
 
     /// The repository's own row.
     pub fn repo_row(&self) -> RepoRow<'a> {
-        RepoRow { repo: self.repo }
+        RepoRow {
+            aggregate: self.aggregate,
+            repo: self.repo,
+        }
     }
 
     /// Live events of the last 24 hours. Zero for one window length after the last one left, then none.
     pub fn daily(&self, gauge: Daily) -> Option<u64> {
-        self.tally.daily(gauge, self.now)
+        self.tally.daily(gauge, self.aggregate.now)
     }
 
     /// Lines that live commits of the last seven days added. Zero for one window length, then none.
@@ -106,15 +135,15 @@ impl<'a> Row<'a> {
     }
 
     fn lines(&self) -> Option<Lines> {
-        self.tally.lines(self.now)
+        self.tally.lines(self.aggregate.now)
     }
 
-    /// When the newest live event happened. A commit that is retracted when it is older than a week still counts here.
+    /// When the newest event happened. A commit that was taken back counts here: it happened.
     pub fn last_event(&self) -> Option<Timestamp> {
         self.tally.last_event()
     }
 
-    /// Everything ever recorded.
+    /// Everything ever recorded, but for history that was asked for later.
     pub fn counters(&self) -> &'a Counters {
         &self.tally.counters
     }
@@ -124,7 +153,7 @@ impl<'a> Row<'a> {
         self.repo.created[stream as usize]
     }
 
-    /// The generation in which this row's own numbers last changed; see [`super::Aggregate::generation`].
+    /// The generation in which this row's own numbers last changed; see [`Aggregate::generation`].
     pub fn generation(&self) -> u64 {
         self.tally.generation
     }

@@ -20,6 +20,8 @@ const REPOS: [(RepoId, &str); 2] = [(RepoId(1), "lib"), (RepoId(2), "app")];
 const PEOPLE: [&str; 3] = ["ada", "eve", "renovate[bot]"];
 /// The facts of a run; an id is the place in this list.
 const FACTS: usize = 30;
+/// From when the second repository is counted. What is older is history that was asked for.
+const COUNTED_FROM_HOURS: i64 = -60;
 /// How far a run moves the clock, all in all.
 const SPAN_HOURS: i64 = 72;
 
@@ -82,9 +84,13 @@ impl Seed {
         }
     }
 
-    /// Commits that are not older than a week at any time of a run; see [`crate::aggregate::Row::last_event`].
-    fn may_be_retracted(&self) -> bool {
-        self.kind < 4 && self.minutes > (SPAN_HOURS - 7 * 24) * 60
+    fn is_commit(&self) -> bool {
+        self.kind < 4
+    }
+
+    /// Whether it lies before the time that is counted: in windows, and not in counters.
+    fn is_history(&self) -> bool {
+        self.repo == 1 && self.minutes < COUNTED_FROM_HOURS * 60
     }
 }
 
@@ -147,7 +153,12 @@ impl Run {
             streams: Stream::ALL.to_vec(),
             created_at: hour(-9_000),
         });
-        run(store.track(term, "acme", &listing, hour(-9_000), hour(0))).unwrap();
+        // The second is tracked since later, and then its history is asked for.
+        let first = &listing[..1];
+        run(store.track(term, "acme", first, hour(-9_000), hour(0))).unwrap();
+        let counted_from = hour(COUNTED_FROM_HOURS);
+        run(store.track(term, "acme", &listing, counted_from, hour(0))).unwrap();
+        run(store.ask_history("acme", Some(REPOS[1].0), hour(-9_000), hour(0))).unwrap();
         let (first_states, recorded, retracted) =
             (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         Run {
@@ -189,7 +200,7 @@ impl Run {
     }
 
     fn retract(&mut self, fact: usize) {
-        if self.seeds[fact].may_be_retracted() && self.recorded.contains(&fact) {
+        if self.seeds[fact].is_commit() && self.recorded.contains(&fact) {
             self.retracted.insert(fact);
             let retracted = vec![fact.to_string()];
             let part = Part {
@@ -279,9 +290,9 @@ impl Run {
                 } else {
                     "+- --".to_owned()
                 };
-                let last = live
+                let last = facts
                     .iter()
-                    .map(|event| event.at)
+                    .map(|(_, event)| event.at)
                     .filter(|at| *at <= now)
                     .max();
                 let last = last.map_or("-".to_owned(), |last| {
@@ -305,6 +316,9 @@ impl Run {
                 let facts = self.of(repo, person);
                 let mut counters = Counters::default();
                 for (fact, event) in &facts {
+                    if self.seeds[*fact].is_history() {
+                        continue;
+                    }
                     counters.count(event, self.first_states.get(fact).copied());
                 }
                 if !facts.is_empty() {
@@ -320,7 +334,10 @@ impl Run {
         let mut all = Vec::new();
         for repo in [1, 0] {
             let mut smallest: BTreeMap<u64, u64> = BTreeMap::new();
-            for (_, event) in self.of(repo, 0).into_iter().chain(self.of(repo, 1)) {
+            for (fact, event) in self.of(repo, 0).into_iter().chain(self.of(repo, 1)) {
+                if self.seeds[fact].is_history() {
+                    continue;
+                }
                 if let Fact::Review {
                     number,
                     seconds_since_ready: Some(seconds),
@@ -405,6 +422,21 @@ fn totals(aggregate: &Aggregate) -> BTreeMap<String, Vec<u64>> {
     totals
 }
 
+/// All that is shown, exemplars and sums included.
+fn everything(aggregate: &Aggregate) -> String {
+    use std::fmt::Write as _;
+    let mut text = shown(aggregate);
+    for row in aggregate.rows() {
+        let created = Stream::ALL.map(|stream| row.created(stream));
+        writeln!(text, "{:?} {created:?}", row.last_event()).unwrap();
+    }
+    for repo in aggregate.repos() {
+        let open = (repo.pulls_open(), repo.issues_open());
+        writeln!(text, "{} {open:?} {:?}", repo.name(), repo.histograms()).unwrap();
+    }
+    text
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -448,12 +480,14 @@ proptest! {
         late.advance(now);
         run.read_all(&mut late, 1_000);
         prop_assert_eq!(totals(&late), totals(&following));
+        prop_assert_eq!(everything(&late), everything(&following));
         for hours in [0, 1, 23, 24, 48, 167, 168, 400] {
             let then = now + SignedDuration::from_hours(hours);
             following.advance(then);
             late.advance(then);
             prop_assert_eq!(shown(&following), run.defined(then));
             prop_assert_eq!(shown(&late), run.defined(then));
+            prop_assert_eq!(everything(&late), everything(&following));
         }
         prop_assert_eq!(following.commits.len(), 0);
     }
