@@ -88,6 +88,7 @@ struct Register {
     minted: HashMap<String, Minted>,
     suspended: BTreeSet<u64>,
     uninstalled: BTreeSet<u64>,
+    withheld: BTreeSet<String>,
     mints: u64,
     life: SignedDuration,
 }
@@ -106,6 +107,7 @@ impl Credentials {
             minted: HashMap::new(),
             suspended: BTreeSet::new(),
             uninstalled: BTreeSet::new(),
+            withheld: BTreeSet::new(),
             mints: 0,
             life: rules.installation_token_life,
         };
@@ -174,6 +176,21 @@ impl Credentials {
         } else {
             register.uninstalled.remove(&installation);
         }
+    }
+
+    /// Takes a permission (`actions`, `members`, ...) from every personal and installation token, or gives it back.
+    pub fn withhold(&self, permission: &str, withheld: bool) {
+        let mut register = self.register();
+        if withheld {
+            register.withheld.insert(permission.to_owned());
+        } else {
+            register.withheld.remove(permission);
+        }
+    }
+
+    /// Whether no token has this permission.
+    pub fn is_withheld(&self, permission: &str) -> bool {
+        self.register().withheld.contains(permission)
     }
 
     /// Whether an installation is suspended.

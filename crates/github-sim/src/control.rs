@@ -30,6 +30,7 @@ pub(crate) fn answer(sim: &Sim, request: &Request<Bytes>) -> Response<SimBody> {
         (&Method::GET, "truth") if query.get("summary").is_some() => show(&sim.truth().summary()),
         (&Method::GET, "truth") => show(&sim.truth()),
         (&Method::GET, "requests") => show(&sim.observer().requests()),
+        (&Method::GET, "downloads") => show(&sim.observer().downloads()),
         (&Method::GET, "summary") => show(&sim.observer().summary()),
         (&Method::GET, "app.pem") => text(
             StatusCode::OK,

@@ -11,6 +11,7 @@ pub mod world;
 pub mod auth;
 pub mod body;
 pub mod control;
+mod copilot;
 pub mod etag;
 pub mod fault;
 pub mod graphql;

@@ -51,6 +51,23 @@ pub struct Seen {
     pub took_ms: u64,
 }
 
+/// A file that was asked for on the host of Copilot's reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Download {
+    /// When.
+    pub at: Timestamp,
+    /// The host that was asked, with its port.
+    pub host: String,
+    /// The file; without the signature.
+    pub path: String,
+    /// The status; 0 if the connection was reset.
+    pub status: u16,
+    /// Whether it came with an `Authorization`, which nobody may send there.
+    pub was_shown_a_token: bool,
+    /// The faults that struck it.
+    pub faults: Vec<&'static str>,
+}
+
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -141,6 +158,7 @@ pub struct Observer {
 #[derive(Debug, Default)]
 struct Log {
     last: VecDeque<Seen>,
+    downloads: VecDeque<Download>,
     summary: Summary,
 }
 
@@ -153,6 +171,19 @@ impl Observer {
     /// The sums.
     pub fn summary(&self) -> Summary {
         self.log().summary.clone()
+    }
+
+    /// The last files asked for, oldest first; at most 20,000. They are no requests to the API and in no sum.
+    pub fn downloads(&self) -> Vec<Download> {
+        self.log().downloads.iter().cloned().collect()
+    }
+
+    pub(crate) fn downloaded(&self, download: Download) {
+        let mut log = self.log();
+        if log.downloads.len() == KEPT {
+            log.downloads.pop_front();
+        }
+        log.downloads.push_back(download);
     }
 
     /// Forgets everything seen so far.
@@ -170,7 +201,7 @@ impl Observer {
 
     fn keep(&self, seen: Seen) {
         let mut log = self.log();
-        let Log { last, summary } = &mut *log;
+        let Log { last, summary, .. } = &mut *log;
         let mut endpoint = format!("{} {}", seen.method, seen.endpoint);
         if summary.by_endpoint.len() >= ENDPOINTS && !summary.by_endpoint.contains_key(&endpoint) {
             endpoint = "other".to_owned();

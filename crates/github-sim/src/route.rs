@@ -14,13 +14,18 @@ mod apps;
 mod comments;
 mod commits;
 mod compare;
+mod copilot;
 mod issues;
+mod jobs;
 mod meta;
 mod pulls;
 mod rate_limit;
+mod releases;
 mod repos;
 mod review_comments;
 mod reviews;
+mod runs;
+mod teams;
 
 use http::Method;
 use jiff::Timestamp;
@@ -43,6 +48,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) credentials: &'a Credentials,
     pub(crate) call: &'a Call,
     pub(crate) now: Timestamp,
+    /// Where the files of Copilot's reports lie, if that was said.
+    pub(crate) download_origin: Option<&'a str>,
     /// The viewer's quotas; none on a server without limits.
     pub(crate) quotas: Option<Vec<RateLimitView>>,
 }
@@ -54,11 +61,13 @@ type Routed = Result<Reply, Reply>;
 pub(crate) fn answer(scene: &Scene<'_>) -> Reply {
     let segments = table::segments(&scene.call.path);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let routed = if scene.is_read() {
-        scene.read(&segments)
-    } else {
-        scene.write(&segments)
-    };
+    let routed = scene.permitted().and_then(|()| {
+        if scene.is_read() {
+            scene.read(&segments)
+        } else {
+            scene.write(&segments)
+        }
+    });
     match routed {
         Ok(reply) | Err(reply) => reply,
     }
@@ -85,6 +94,27 @@ impl<'a> Scene<'a> {
             ["orgs", login] => self.org(self.org_named(login)),
             ["orgs", login, "repos"] => self.repos_of(self.org_named(login)),
             ["orgs", login, "installation"] => self.installation_on(self.org_named(login)),
+            ["orgs", login, "teams"] => self.teams(self.org_named(login)),
+            ["orgs", login, "teams", slug, "members"] => {
+                self.team_members(self.org_named(login), slug)
+            }
+            ["orgs", login, "copilot", "metrics", "reports", rest @ ..] => {
+                self.org_reports(self.org_named(login), rest)
+            }
+            [
+                "enterprises",
+                slug,
+                "copilot",
+                "metrics",
+                "reports",
+                rest @ ..,
+            ] => self.enterprise_reports(slug, rest),
+            ["organizations", id, "teams"] => self.teams(self.account_by_id(id)),
+            ["organizations", id, "team", team, "members"] => {
+                let team = team.parse().ok().and_then(|team| self.world.team(team));
+                let slug = team.map_or("", |team| &team.slug);
+                self.team_members(self.account_by_id(id), slug)
+            }
             ["organizations", id] => self.org(self.account_by_id(id)),
             ["organizations", id, "repos"] => self.repos_of(self.account_by_id(id)),
             ["app"] => self.app(),
@@ -105,6 +135,12 @@ impl<'a> Scene<'a> {
     fn in_repo(&self, repo: &'a Repo, rest: &[&str]) -> Routed {
         match rest {
             [] => self.repo(repo),
+            ["actions", "runs"] => self.runs(repo),
+            ["actions", "runs", id] => self.run(repo, id),
+            ["actions", "runs", id, "jobs"] => self.jobs(repo, id),
+            ["actions", "runs", id, "attempts", attempt, "jobs"] => {
+                self.jobs_of_attempt(repo, id, attempt)
+            }
             ["branches", branch @ ..] if !branch.is_empty() => self.branch(repo, &branch.join("/")),
             ["commits"] => self.commits(repo),
             ["commits", reference @ ..] => self.commit(repo, &reference.join("/")),
@@ -119,6 +155,7 @@ impl<'a> Scene<'a> {
             ["pulls", number] => self.pull(repo, number),
             ["pulls", number, "comments"] => self.review_comments_of(repo, number),
             ["pulls", number, "reviews"] => self.reviews(repo, number),
+            ["releases"] => self.releases(repo),
             _ => Err(Reply::not_found()),
         }
     }
@@ -133,6 +170,27 @@ impl<'a> Scene<'a> {
                 Err(Reply::not_found())
             }
             _ => Err(Reply::not_found()),
+        }
+    }
+
+    /// Whether the caller's token has what the route asks for. Documented: one of the permissions that a route names is
+    /// enough, and a token without any of them is answered with a 403.
+    fn permitted(&self) -> Result<(), Reply> {
+        let whose = match self.viewer {
+            Viewer::Installation { .. } => "integration",
+            Viewer::User { .. } => "personal access token",
+            Viewer::Anonymous | Viewer::App => return Ok(()),
+        };
+        let withheld = |one: &str| {
+            let name = one.split('=').next().unwrap_or_default();
+            self.credentials.is_withheld(name)
+        };
+        match self.call.route.permission {
+            Some(permissions) if permissions.split("; ").all(withheld) => {
+                let message = format!("Resource not accessible by {whose}");
+                Err(Reply::error(403, &message))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -26,7 +26,7 @@ use crate::etag::EtagRule;
 use crate::fault::{FaultBook, Faults};
 use crate::limit::{Ledger, Limits};
 use crate::observer::Observer;
-use crate::{Sim, SimClock, SimConfig, control};
+use crate::{Sim, SimClock, SimConfig, control, copilot};
 use exchange::Exchange;
 
 /// How this GitHub treats its callers.
@@ -40,6 +40,8 @@ pub struct Rules {
     pub etag: EtagRule,
     /// How long answers take.
     pub latency: Latency,
+    /// Where the files of Copilot's reports lie, as `http://host:port`; `None`: at another name of the API's address.
+    pub download_origin: Option<String>,
 }
 
 /// How long answers take. What an answer takes also counts as its processor time.
@@ -69,6 +71,7 @@ pub(crate) struct State {
     pub(crate) observer: Observer,
     etag: EtagRule,
     latency: Latency,
+    download_origin: Option<String>,
     seed: u64,
     answered: AtomicU64,
 }
@@ -83,9 +86,15 @@ impl State {
             observer: Observer::default(),
             etag: rules.etag.clone(),
             latency: rules.latency,
+            download_origin: rules.download_origin.clone(),
             seed: config.seed,
             answered: AtomicU64::new(0),
         }
+    }
+
+    /// What every answer takes.
+    pub(crate) fn latency(&self) -> Duration {
+        self.latency.base
     }
 }
 
@@ -174,6 +183,9 @@ impl tower::Service<Request<Bytes>> for SimService {
         // The request has arrived now, not when the future is first looked at.
         if control::is_meant(&request) {
             return Box::pin(std::future::ready(Ok(control::answer(&sim, &request))));
+        }
+        if copilot::is_meant(&request) {
+            return Box::pin(copilot::answer(sim, request));
         }
         let exchange = Exchange::begin(sim, request, address, grace);
         Box::pin(exchange.run())

@@ -6,14 +6,18 @@
 //! author's noreply address, else `unlinked`, else (there is neither a name nor an address) `unattributed`. Bots are
 //! `name[bot]` everywhere, and whoever is gone is `ghost`. A commit with more than one parent adds and removes nothing.
 
+mod actions;
+mod copilot;
 mod person;
 mod summary;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::world::{AccountId, CommentOn, Happening, Repo, World};
+use crate::world::{Account, AccountId, CommentOn, Happening, Repo, World};
 
+pub use actions::{TruthAttempt, TruthJob, TruthRun};
+pub use copilot::{TruthCopilot, TruthCopilotDay, TruthCounts, TruthUsage};
 pub use summary::Summary;
 
 /// Everything, as of one instant.
@@ -25,6 +29,10 @@ pub struct Truth {
     pub users: Vec<TruthUser>,
     /// Every repository.
     pub repos: Vec<TruthRepo>,
+    /// Every team.
+    pub teams: Vec<TruthTeam>,
+    /// What Copilot's reports say, of organisations and enterprises.
+    pub copilot: Vec<TruthCopilot>,
 }
 
 /// An account.
@@ -59,6 +67,8 @@ pub struct TruthRepo {
     pub disabled: bool,
     /// Whether it has issues.
     pub issues_enabled: bool,
+    /// Whether Actions are switched on.
+    pub actions_enabled: bool,
     /// What is reachable from `head`, in the order of `git log`.
     pub commits: Vec<TruthCommit>,
     /// Pull requests by number.
@@ -73,6 +83,36 @@ pub struct TruthRepo {
     pub issues: Vec<TruthIssue>,
     /// Every time that an issue or a pull was closed, merges included.
     pub closes: Vec<TruthClose>,
+    /// Workflow runs by id; empty where Actions are off.
+    pub runs: Vec<TruthRun>,
+    /// Releases by id, drafts included.
+    pub releases: Vec<TruthRelease>,
+}
+
+/// A release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TruthRelease {
+    /// Database id.
+    pub id: u64,
+    /// The tag's name.
+    pub tag: String,
+    /// Who made it.
+    pub author: String,
+    /// When it was published; none for a draft.
+    pub published_at: Option<Timestamp>,
+}
+
+/// A team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TruthTeam {
+    /// The organisation's login.
+    pub org: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// The slug of the team that it is a part of.
+    pub parent: Option<String>,
+    /// The logins of those who belong to it or to a team inside it, in order.
+    pub members: Vec<String>,
 }
 
 /// A commit.
@@ -203,6 +243,8 @@ impl Truth {
             now: world.now(),
             users: users.collect(),
             repos: world.repos().map(|repo| repo_of(world, repo)).collect(),
+            teams: world.orgs().flat_map(|org| teams_of(world, org)).collect(),
+            copilot: copilot::copilot(world),
         }
     }
 
@@ -217,6 +259,23 @@ impl Truth {
     pub fn summary(&self) -> Summary {
         Summary::of(self)
     }
+}
+
+fn teams_of<'a>(world: &'a World, org: &'a Account) -> impl Iterator<Item = TruthTeam> + 'a {
+    world.teams_of(org.id).map(|team| {
+        let members = world.members_of(team.id).into_iter();
+        let mut members: Vec<String> = members.map(|id| person::actor(world, Some(id))).collect();
+        members.sort();
+        TruthTeam {
+            org: org.login.clone(),
+            slug: team.slug.clone(),
+            parent: team
+                .parent
+                .and_then(|parent| world.team(parent))
+                .map(|parent| parent.slug.clone()),
+            members,
+        }
+    })
 }
 
 fn repo_of(world: &World, repo: &Repo) -> TruthRepo {
@@ -310,6 +369,7 @@ fn repo_of(world: &World, repo: &Repo) -> TruthRepo {
         archived: repo.archived,
         disabled: repo.disabled,
         issues_enabled: repo.issues_enabled,
+        actions_enabled: repo.actions_enabled,
         commits: commits.collect(),
         pulls: pulls.collect(),
         reviews: reviews.collect(),
@@ -330,5 +390,20 @@ fn repo_of(world: &World, repo: &Repo) -> TruthRepo {
             })
             .collect(),
         closes,
+        runs: if repo.actions_enabled {
+            actions::runs(world, repo)
+        } else {
+            Vec::new()
+        },
+        releases: repo
+            .releases
+            .values()
+            .map(|release| TruthRelease {
+                id: release.id,
+                tag: release.tag.clone(),
+                author: who(release.author),
+                published_at: release.published_at,
+            })
+            .collect(),
     }
 }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod change;
 pub mod comment;
 pub mod commit;
+pub mod copilot;
 mod generate;
 mod growth;
 pub mod history;
@@ -14,10 +15,13 @@ pub mod item;
 pub(crate) mod names;
 pub mod node;
 pub mod oid;
+pub mod release;
 pub mod repo;
+pub mod run;
+pub mod team;
 mod words;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -29,7 +33,10 @@ pub use commit::{Commit, CommitGraph, Identity, Signature};
 pub use history::History;
 pub use item::{Happening, Issue, Merge, MergeMethod, Pull, Review, ReviewState, TimelineEvent};
 pub use oid::{Oid, OidMap, OidSet};
+pub use release::Release;
 pub use repo::{Repo, RepoId};
+pub use run::{Conclusion, Run, Trigger};
+pub use team::{Team, TeamId};
 
 /// Everything that this GitHub knows.
 #[derive(Debug, Clone)]
@@ -46,6 +53,10 @@ pub struct World {
     by_name: HashMap<(AccountId, String), RepoId>,
     /// Names that repositories had before: GitHub redirects them until the name is taken again.
     former: HashMap<(AccountId, String), RepoId>,
+    teams: BTreeMap<TeamId, Team>,
+    /// Copilot, by organisation.
+    copilot: BTreeMap<AccountId, copilot::Copilot>,
+    enterprises: BTreeMap<u64, copilot::Enterprise>,
     /// What is going to happen by itself.
     growth: Option<Box<growth::Growth>>,
 }
@@ -73,6 +84,9 @@ impl World {
             repos: BTreeMap::new(),
             by_name: HashMap::new(),
             former: HashMap::new(),
+            teams: BTreeMap::new(),
+            copilot: BTreeMap::new(),
+            enterprises: BTreeMap::new(),
             growth: None,
         };
         let (name, email) = (
@@ -87,6 +101,11 @@ impl World {
     pub fn advance(&mut self, now: Timestamp) {
         self.live(now);
         self.now = self.now.max(now);
+    }
+
+    /// What everything generated follows from.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The time up to which everything has happened.
@@ -144,6 +163,38 @@ impl World {
             return self.repo(*id).map(Found::Here);
         }
         self.repo(*self.former.get(&key)?).map(Found::Moved)
+    }
+
+    /// The teams of an organisation, by id.
+    pub fn teams_of(&self, org: AccountId) -> impl Iterator<Item = &Team> {
+        self.teams.values().filter(move |team| team.org == org)
+    }
+
+    /// Who belongs to a team or to a team inside it, by id.
+    pub fn members_of(&self, team: TeamId) -> BTreeSet<AccountId> {
+        let mut members = BTreeSet::new();
+        let (mut open, mut seen) = (vec![team], BTreeSet::new());
+        while let Some(team) = open.pop() {
+            if seen.insert(team) {
+                members.extend(
+                    self.teams
+                        .get(&team)
+                        .into_iter()
+                        .flat_map(|team| &team.members),
+                );
+                let inside = self
+                    .teams
+                    .values()
+                    .filter(|other| other.parent == Some(team));
+                open.extend(inside.map(|other| other.id));
+            }
+        }
+        members
+    }
+
+    /// The team with this id.
+    pub fn team(&self, id: TeamId) -> Option<&Team> {
+        self.teams.get(&id)
     }
 
     /// `owner/name` of a repository.

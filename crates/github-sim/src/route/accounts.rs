@@ -10,6 +10,9 @@ use crate::world::{Account, AccountId, AccountKind};
 /// The id of a token's owner whom the world does not know.
 const UNKNOWN_READER: u64 = 9_999_999;
 
+/// GitHub's account for everybody who is gone.
+const GHOST: AccountId = 10_137;
+
 impl<'a> Scene<'a> {
     pub(super) fn account_by_id(&self, id: &str) -> Option<&'a Account> {
         self.world.account(id.parse().ok()?)
@@ -90,6 +93,23 @@ impl<'a> Scene<'a> {
     pub(super) fn simple_user(&self, id: Option<AccountId>) -> Value {
         id.and_then(|id| self.world.account(id))
             .map_or(Value::Null, |account| self.simple(account))
+    }
+
+    /// An account where GitHub never says null: for one that is gone, the account that stands for all of those.
+    pub(super) fn somebody(&self, id: Option<AccountId>) -> Value {
+        let ghost = || {
+            self.simple(&Account {
+                id: GHOST,
+                login: "ghost".to_owned(),
+                kind: AccountKind::User,
+                name: None,
+                emails: Vec::new(),
+                members: Vec::new(),
+                created_at: self.world.now(),
+            })
+        };
+        id.and_then(|id| self.world.account(id))
+            .map_or_else(ghost, |account| self.simple(account))
     }
 
     pub(super) fn simple(&self, account: &Account) -> Value {

@@ -32,7 +32,7 @@ impl<'a> Scene<'a> {
             "html_url": format!("{WEB}/apps/{SLUG}"),
             "created_at": "2020-01-01T00:00:00Z",
             "updated_at": "2020-01-01T00:00:00Z",
-            "permissions": permissions(),
+            "permissions": self.permissions(),
             "events": [],
             "installations_count": self.owners().count(),
         });
@@ -79,7 +79,7 @@ impl<'a> Scene<'a> {
         let body = json!({
             "token": token,
             "expires_at": time(expires_at),
-            "permissions": permissions(),
+            "permissions": self.permissions(),
             "repository_selection": "all",
         });
         Ok(Reply::json(201, body))
@@ -130,7 +130,7 @@ impl<'a> Scene<'a> {
             "app_slug": SLUG,
             "target_id": owner.id,
             "target_type": owner.type_name(),
-            "permissions": permissions(),
+            "permissions": self.permissions(),
             "events": [],
             "created_at": time(owner.created_at),
             "updated_at": time(owner.created_at),
@@ -141,9 +141,22 @@ impl<'a> Scene<'a> {
             "suspended_at": if suspended { json!(time(owner.created_at)) } else { Value::Null },
         })
     }
-}
 
-/// What the App may do on every account.
-fn permissions() -> Value {
-    json!({"contents": "read", "issues": "read", "metadata": "read", "pull_requests": "read", "checks": "write"})
+    /// What the App may do on every account.
+    fn permissions(&self) -> Value {
+        let mut permissions = json!({
+            "actions": "read",
+            "checks": "write",
+            "contents": "read",
+            "issues": "read",
+            "members": "read",
+            "metadata": "read",
+            "organization_copilot_metrics": "read",
+            "pull_requests": "read",
+        });
+        if let Some(permissions) = permissions.as_object_mut() {
+            permissions.retain(|name, _| !self.credentials.is_withheld(name));
+        }
+        permissions
+    }
 }

@@ -179,16 +179,14 @@ impl<'a> Scene<'a> {
         format!("{WEB}/{}", self.world.full_name(repo))
     }
 
-    pub(super) fn show_repo(&self, repo: &Repo) -> Value {
-        let full_name = self.world.full_name(repo);
+    /// A repository as it stands inside other objects.
+    pub(super) fn brief_repo(&self, repo: &Repo) -> Value {
         let (url, web) = (self.repo_url(repo), self.repo_web(repo));
-        let open_issues = repo.issues.values().filter(|issue| issue.is_open()).count()
-            + repo.pulls.values().filter(|pull| pull.is_open()).count();
         let mut body = json!({
             "id": repo.id,
             "node_id": repo.node_id(),
             "name": repo.name,
-            "full_name": full_name,
+            "full_name": self.world.full_name(repo),
             "private": repo.private,
             "owner": self.simple_user(Some(repo.owner)),
             "html_url": web,
@@ -199,6 +197,15 @@ impl<'a> Scene<'a> {
         for (field, rest) in ADDRESSES {
             body[*field] = json!(format!("{url}{rest}"));
         }
+        body
+    }
+
+    pub(super) fn show_repo(&self, repo: &Repo) -> Value {
+        let full_name = self.world.full_name(repo);
+        let web = self.repo_web(repo);
+        let open_issues = repo.issues.values().filter(|issue| issue.is_open()).count()
+            + repo.pulls.values().filter(|pull| pull.is_open()).count();
+        let mut body = self.brief_repo(repo);
         let rest = json!({
             "created_at": time(repo.created_at),
             "updated_at": time(repo.updated_at),

@@ -16,9 +16,32 @@ const UNKNOWN: Route = Route {
     permission: None,
 };
 
+const ORG_COPILOT: Option<&str> = Some("organization_copilot_metrics=read");
+const ENTERPRISE_COPILOT: Option<&str> = Some("enterprise_copilot_metrics=read");
+
 /// Owner and repository, or the repository's id, come before these.
 const IN_REPO: &[(&[&str], &str, Option<&str>)] = &[
     (&[], "/repos/{owner}/{repo}", Some("metadata=read")),
+    (
+        &["actions", "runs"],
+        "/repos/{owner}/{repo}/actions/runs",
+        Some("actions=read"),
+    ),
+    (
+        &["actions", "runs", "*"],
+        "/repos/{owner}/{repo}/actions/runs/{run_id}",
+        Some("actions=read"),
+    ),
+    (
+        &["actions", "runs", "*", "jobs"],
+        "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
+        Some("actions=read"),
+    ),
+    (
+        &["actions", "runs", "*", "attempts", "*", "jobs"],
+        "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
+        Some("actions=read"),
+    ),
     (
         &["branches", ".."],
         "/repos/{owner}/{repo}/branches/{branch}",
@@ -89,6 +112,11 @@ const IN_REPO: &[(&[&str], &str, Option<&str>)] = &[
         "/repos/{owner}/{repo}/pulls/{pull_number}/reviews",
         Some("pull_requests=read"),
     ),
+    (
+        &["releases"],
+        "/repos/{owner}/{repo}/releases",
+        Some("contents=read"),
+    ),
 ];
 
 const ELSEWHERE: &[(&[&str], &str, Option<&str>)] = &[
@@ -126,6 +154,119 @@ const ELSEWHERE: &[(&[&str], &str, Option<&str>)] = &[
         &["orgs", "*", "repos"],
         "/orgs/{org}/repos",
         Some("metadata=read"),
+    ),
+    (
+        &["organizations", "*", "teams"],
+        "/orgs/{org}/teams",
+        Some("members=read"),
+    ),
+    (
+        &["organizations", "*", "team", "*", "members"],
+        "/orgs/{org}/teams/{team_slug}/members",
+        Some("members=read"),
+    ),
+    (
+        &["orgs", "*", "teams"],
+        "/orgs/{org}/teams",
+        Some("members=read"),
+    ),
+    (
+        &["orgs", "*", "teams", "*", "members"],
+        "/orgs/{org}/teams/{team_slug}/members",
+        Some("members=read"),
+    ),
+    (
+        &[
+            "orgs",
+            "*",
+            "copilot",
+            "metrics",
+            "reports",
+            "organization-28-day",
+            "latest",
+        ],
+        "/orgs/{org}/copilot/metrics/reports/organization-28-day/latest",
+        ORG_COPILOT,
+    ),
+    (
+        &[
+            "orgs",
+            "*",
+            "copilot",
+            "metrics",
+            "reports",
+            "users-28-day",
+            "latest",
+        ],
+        "/orgs/{org}/copilot/metrics/reports/users-28-day/latest",
+        ORG_COPILOT,
+    ),
+    (
+        &[
+            "orgs",
+            "*",
+            "copilot",
+            "metrics",
+            "reports",
+            "organization-1-day",
+        ],
+        "/orgs/{org}/copilot/metrics/reports/organization-1-day",
+        ORG_COPILOT,
+    ),
+    (
+        &["orgs", "*", "copilot", "metrics", "reports", "users-1-day"],
+        "/orgs/{org}/copilot/metrics/reports/users-1-day",
+        ORG_COPILOT,
+    ),
+    (
+        &[
+            "enterprises",
+            "*",
+            "copilot",
+            "metrics",
+            "reports",
+            "enterprise-28-day",
+            "latest",
+        ],
+        "/enterprises/{enterprise}/copilot/metrics/reports/enterprise-28-day/latest",
+        ENTERPRISE_COPILOT,
+    ),
+    (
+        &[
+            "enterprises",
+            "*",
+            "copilot",
+            "metrics",
+            "reports",
+            "users-28-day",
+            "latest",
+        ],
+        "/enterprises/{enterprise}/copilot/metrics/reports/users-28-day/latest",
+        ENTERPRISE_COPILOT,
+    ),
+    (
+        &[
+            "enterprises",
+            "*",
+            "copilot",
+            "metrics",
+            "reports",
+            "enterprise-1-day",
+        ],
+        "/enterprises/{enterprise}/copilot/metrics/reports/enterprise-1-day",
+        ENTERPRISE_COPILOT,
+    ),
+    (
+        &[
+            "enterprises",
+            "*",
+            "copilot",
+            "metrics",
+            "reports",
+            "users-1-day",
+        ],
+        "/enterprises/{enterprise}/copilot/metrics/reports/users-1-day",
+        ENTERPRISE_COPILOT,
     ),
     (&["rate_limit"], "/rate_limit", None),
     (&["user"], "/user", None),

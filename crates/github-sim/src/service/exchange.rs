@@ -272,6 +272,7 @@ impl Exchange {
             credentials: &self.state().credentials,
             call: &self.call,
             now,
+            download_origin: self.state().download_origin.as_deref(),
             quotas: (!self.hides_limits()).then(quotas),
         }))
     }

@@ -60,7 +60,7 @@ impl Finish<'_> {
                 .timestamp_to_rfc9110_string(&self.date)
                 .unwrap_or_default(),
         );
-        if self.reply.status != 304 {
+        if !matches!(self.reply.status, 204 | 304) {
             set(CONTENT_TYPE, "application/json; charset=utf-8");
             set(CONTENT_LENGTH, &self.length.to_string());
         }

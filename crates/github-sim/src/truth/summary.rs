@@ -36,6 +36,12 @@ pub struct Summary {
     pub open_issues: u64,
     /// Closes of issues, and of pulls without a merge.
     pub closes: BTreeMap<&'static str, u64>,
+    /// Workflow runs, by the status or conclusion of their latest attempt.
+    pub runs: BTreeMap<&'static str, u64>,
+    /// Jobs that ended, of all attempts.
+    pub jobs: u64,
+    /// Published releases.
+    pub releases: u64,
     /// The authors of the commits, by how they count.
     pub authors: BTreeMap<String, AuthorTotal>,
 }
@@ -67,6 +73,9 @@ impl Summary {
             issues: 0,
             open_issues: 0,
             closes: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            jobs: 0,
+            releases: 0,
             authors: BTreeMap::new(),
         };
         for repo in &truth.repos {
@@ -100,6 +109,19 @@ impl Summary {
             summary.issues += count(&repo.issues);
             summary.open_issues +=
                 count(repo.issues.iter().filter(|issue| issue.closed_at.is_none()));
+            for run in &repo.runs {
+                if let Some(latest) = run.attempts.last() {
+                    let state = latest.conclusion.unwrap_or(latest.status);
+                    *summary.runs.entry(state).or_default() += 1;
+                }
+                let jobs = run.attempts.iter().flat_map(|attempt| &attempt.jobs);
+                summary.jobs += count(jobs.filter(|job| job.conclusion.is_some()));
+            }
+            summary.releases += count(
+                repo.releases
+                    .iter()
+                    .filter(|release| release.published_at.is_some()),
+            );
             for close in repo.closes.iter().filter(|close| !close.merged) {
                 *summary.closes.entry(close.item).or_default() += 1;
             }

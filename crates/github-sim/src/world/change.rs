@@ -12,8 +12,11 @@ mod comment;
 mod item;
 mod pull;
 mod push;
+mod release;
 mod repo;
 mod review;
+mod run;
+mod team;
 
 use std::sync::Arc;
 
@@ -38,6 +41,12 @@ pub(super) struct Ids {
     diff_comment: u64,
     review: u64,
     event: u64,
+    workflow: u64,
+    run: u64,
+    job: u64,
+    release: u64,
+    team: u64,
+    enterprise: u64,
     object: u64,
 }
 
@@ -53,6 +62,12 @@ impl Ids {
             diff_comment: 2_200_000_000,
             review: 2_800_000_000,
             event: 17_000_000_000,
+            workflow: 180_000_000,
+            run: 15_000_000_000,
+            job: 42_000_000_000,
+            release: 220_000_000,
+            team: 11_000_000,
+            enterprise: 300_000,
             object: 0,
         }
     }

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::growth::{Growth, Life, Rates};
+use super::growth::{Growth, Life, Rates, Workflows};
 use super::{AccountId, AccountKind, RepoId, World, words};
 use crate::SimConfig;
 
@@ -35,6 +35,7 @@ impl World {
             .collect();
         let people = populate(&mut world, config.users, &orgs, &mut random);
         let bots = [world.add_bot("dependabot"), world.add_bot("renovate")];
+        organise(&mut world, &orgs, config.seed);
         let mut growth = Growth::new(start, config.speed);
         let mut settings = Vec::new();
         if let Some(first) = orgs.first() {
@@ -45,6 +46,9 @@ impl World {
                 let life = ChaCha8Rng::seed_from_u64(
                     config.seed ^ repo.wrapping_mul(0x9e37_79b9_7f4a_7c15),
                 );
+                let mut dice = life.clone();
+                dice.set_stream(2);
+                world.set_up_actions(repo, Workflows::draw(&mut dice));
                 let team = team_of(&people, &mut random);
                 if n < config.active {
                     growth.begin(repo, born, Life::new(life, ACTIVE, true, team, bots));
@@ -134,6 +138,41 @@ fn populate(
         people.push(id);
     }
     people
+}
+
+/// Teams and seats in every organisation, and an enterprise of all of them. Drawn apart, so that people and repositories
+/// are what they are without.
+fn organise(world: &mut World, orgs: &[AccountId], seed: u64) {
+    let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x7ea3);
+    for org in orgs {
+        let members = world.account(*org).map(|org| org.members.clone());
+        let members = members.unwrap_or_default();
+        let engineering = world.add_team(*org, "Engineering", None);
+        let inside =
+            ["Platform", "Product"].map(|name| world.add_team(*org, name, Some(engineering)));
+        let writers = world.add_team(*org, "Docs & Writing", None);
+        for member in &members {
+            let team = match random.random_range(0..10) {
+                0 => engineering,
+                1 | 2 => writers,
+                3..=5 => inside[0],
+                _ => inside[1],
+            };
+            world.join_team(team, *member);
+            if random.random_bool(0.15) {
+                world.join_team(writers, *member);
+            }
+        }
+        let seated: Vec<AccountId> = members
+            .into_iter()
+            .filter(|_| random.random_bool(0.7))
+            .collect();
+        world.seat(*org, seated);
+    }
+    if let Some(first) = orgs.first().and_then(|org| world.account(*org)) {
+        let slug = format!("{}-enterprise", first.login);
+        world.add_enterprise(&slug, orgs);
+    }
 }
 
 /// A handful of the people, the first of whom do most.

@@ -6,6 +6,7 @@
 mod issue;
 mod pull;
 mod push;
+mod run;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -18,6 +19,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::commit::Identity;
 use super::{AccountId, RepoId, World};
+pub(super) use run::Workflows;
 
 const DAY: f64 = 86_400.0;
 
@@ -46,6 +48,8 @@ impl Rates {
 #[derive(Debug, Clone)]
 pub(super) struct Life {
     random: ChaCha8Rng,
+    /// For Actions and releases alone, so that they change nothing else.
+    dice: ChaCha8Rng,
     rates: Rates,
     /// Whether it goes on after the start.
     goes_on: bool,
@@ -62,8 +66,11 @@ impl Life {
         team: Vec<AccountId>,
         bots: [AccountId; 2],
     ) -> Life {
+        let mut dice = random.clone();
+        dice.set_stream(1);
         Life {
             random,
+            dice,
             rates,
             goes_on,
             team,
@@ -135,6 +142,8 @@ enum Step {
     Pull(u64, pull::PullStep),
     OpenIssue,
     Issue(u64, issue::IssueStep),
+    Run(u64, run::RunStep),
+    Publish(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -210,7 +219,7 @@ impl Growth {
             Step::Push => life.rates.pushes,
             Step::OpenPull => life.rates.pulls,
             Step::OpenIssue => life.rates.issues,
-            Step::Pull(..) | Step::Issue(..) => 0.0,
+            Step::Pull(..) | Step::Issue(..) | Step::Run(..) | Step::Publish(..) => 0.0,
         };
         if let Some(seconds) = life.until_next(rate) {
             self.plan(repo, at, seconds, step);
@@ -276,6 +285,8 @@ impl World {
                 Step::Pull(number, step) => self.live_pull(repo, number, step, &mut life),
                 Step::OpenIssue => self.live_open_issue(repo, &mut life),
                 Step::Issue(number, step) => self.live_issue(repo, number, step, &mut life),
+                Step::Run(run, step) => self.live_run(repo, run, step, &mut life),
+                Step::Publish(release) => self.live_publish(repo, release),
             };
             growth.lives.insert(repo, life);
             for (seconds, step) in plans {

@@ -12,6 +12,8 @@ use super::history::{Histories, History};
 use super::item::{Issue, Pull, Review};
 use super::node;
 use super::oid::Oid;
+use super::release::Release;
+use super::run::{Run, Workflow};
 
 /// A repository's database id; it survives renames and transfers.
 pub type RepoId = u64;
@@ -37,6 +39,8 @@ pub struct Repo {
     pub fork: bool,
     /// Whether it has issues; pulls it always has.
     pub issues_enabled: bool,
+    /// Whether Actions are switched on.
+    pub actions_enabled: bool,
     /// The default branch's name. An empty repository names one that does not exist yet.
     pub default_branch: String,
     /// The tips of all branches.
@@ -57,6 +61,12 @@ pub struct Repo {
     pub deleted_comments: Vec<Comment>,
     /// Diff comments that were deleted; no API shows them.
     pub deleted_diff_comments: Vec<DiffComment>,
+    /// Workflows by id.
+    pub workflows: BTreeMap<u64, Workflow>,
+    /// Workflow runs by id, which is the order in which they came about.
+    pub runs: BTreeMap<u64, Run>,
+    /// Releases by id, drafts included.
+    pub releases: BTreeMap<u64, Release>,
     /// The next number of an issue or pull.
     pub next_number: u64,
     /// When it was made.

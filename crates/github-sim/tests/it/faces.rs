@@ -1,6 +1,8 @@
 //! The faces from outside: every rule of the simulated GitHub as a client meets it, on paused time.
 
 mod access;
+mod actions;
+mod copilot;
 mod faults;
 mod limits;
 mod routes;

@@ -31,6 +31,26 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the package writes this list's installation out in an older form than its own component",
     ),
     (
+        "/app/installations",
+        "/*/permissions/organization_copilot_metrics",
+        "the package's list of permissions lacks the one for Copilot's reports, which GitHub has",
+    ),
+    (
+        "*",
+        "/permissions/organization_copilot_metrics",
+        "the package's list of permissions lacks the one for Copilot's reports, which GitHub has",
+    ),
+    (
+        "/repos/{owner}/{repo}/actions/runs",
+        "/workflow_runs/*/head_commit/author/email",
+        "a bot's address has brackets, which GitHub's commits carry and no standard allows",
+    ),
+    (
+        "/repos/{owner}/{repo}/actions/runs",
+        "/workflow_runs/*/head_commit/committer/email",
+        "a bot's address has brackets, which GitHub's commits carry and no standard allows",
+    ),
+    (
         "*",
         "/status",
         "GitHub's error bodies carry their status; the description of a 422 lags behind the others",
@@ -46,6 +66,7 @@ fn rows(stage: &Stage) -> Vec<Row> {
         pull,
         branch,
         installation,
+        run,
         ..
     } = stage;
     let world = stage.sim.world();
@@ -61,6 +82,9 @@ fn rows(stage: &Stage) -> Vec<Row> {
     let read = |path: &str, route: &'static str| row(path.to_owned(), As::Reader, route, 200);
     let within = |rest: &str, route: &'static str| {
         row(format!("/repos/acme/rocket{rest}"), As::Reader, route, 200)
+    };
+    let report = |whose: &str, report: &str, route: &'static str| {
+        read(&format!("/{whose}/copilot/metrics/reports/{report}"), route)
     };
     let refused = |path: &str, by: As, route: &'static str, status: u16| {
         row(path.to_owned(), by, route, status)
@@ -176,6 +200,86 @@ fn rows(stage: &Stage) -> Vec<Row> {
         within(
             &format!("/pulls/{pull}/reviews"),
             "/repos/{owner}/{repo}/pulls/{pull_number}/reviews",
+        ),
+        within(
+            "/actions/runs?per_page=100",
+            "/repos/{owner}/{repo}/actions/runs",
+        ),
+        within(
+            &format!("/actions/runs/{run}"),
+            "/repos/{owner}/{repo}/actions/runs/{run_id}",
+        ),
+        within(
+            &format!("/actions/runs/{run}/jobs?filter=all"),
+            "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
+        ),
+        within(
+            &format!("/actions/runs/{run}/attempts/1/jobs"),
+            "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
+        ),
+        within("/releases?per_page=100", "/repos/{owner}/{repo}/releases"),
+        row(
+            "/repos/acme/rocket/releases?per_page=100".to_owned(),
+            As::Member,
+            "/repos/{owner}/{repo}/releases",
+            200,
+        ),
+        read("/orgs/acme/teams", "/orgs/{org}/teams"),
+        read(
+            "/orgs/acme/teams/everybody/members",
+            "/orgs/{org}/teams/{team_slug}/members",
+        ),
+        report(
+            "orgs/acme",
+            "organization-28-day/latest",
+            "/orgs/{org}/copilot/metrics/reports/organization-28-day/latest",
+        ),
+        report(
+            "orgs/acme",
+            "users-28-day/latest",
+            "/orgs/{org}/copilot/metrics/reports/users-28-day/latest",
+        ),
+        report(
+            "orgs/acme",
+            "organization-1-day?day=2026-02-20",
+            "/orgs/{org}/copilot/metrics/reports/organization-1-day",
+        ),
+        report(
+            "orgs/acme",
+            "users-1-day?day=2026-02-20",
+            "/orgs/{org}/copilot/metrics/reports/users-1-day",
+        ),
+        report(
+            "enterprises/acme-enterprise",
+            "enterprise-28-day/latest",
+            "/enterprises/{enterprise}/copilot/metrics/reports/enterprise-28-day/latest",
+        ),
+        report(
+            "enterprises/acme-enterprise",
+            "users-28-day/latest",
+            "/enterprises/{enterprise}/copilot/metrics/reports/users-28-day/latest",
+        ),
+        report(
+            "enterprises/acme-enterprise",
+            "enterprise-1-day?day=2026-02-20",
+            "/enterprises/{enterprise}/copilot/metrics/reports/enterprise-1-day",
+        ),
+        report(
+            "enterprises/acme-enterprise",
+            "users-1-day?day=2026-02-20",
+            "/enterprises/{enterprise}/copilot/metrics/reports/users-1-day",
+        ),
+        refused(
+            "/enterprises/acme-enterprise/copilot/metrics/reports/users-28-day/latest",
+            As::Installation,
+            "/enterprises/{enterprise}/copilot/metrics/reports/users-28-day/latest",
+            403,
+        ),
+        refused(
+            "/orgs/acme/copilot/metrics/reports/none",
+            As::Reader,
+            "/orgs/{org}/copilot/metrics/reports/users-28-day/latest",
+            404,
         ),
         refused("/user", As::Anonymous, "/user", 401),
         refused("/user", As::Installation, "/user", 403),

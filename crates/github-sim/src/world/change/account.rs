@@ -135,6 +135,12 @@ impl World {
         {
             Arc::make_mut(org).members.retain(|id| *id != account);
         }
+        for team in self.teams.values_mut() {
+            team.members.remove(&account);
+        }
+        for copilot in self.copilot.values_mut() {
+            copilot.seats.remove(&account);
+        }
         for repo in self.repos.values_mut() {
             Arc::make_mut(repo).forget(account);
         }

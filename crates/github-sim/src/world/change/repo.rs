@@ -22,6 +22,7 @@ impl World {
             disabled: false,
             fork: false,
             issues_enabled: true,
+            actions_enabled: true,
             default_branch: "main".to_owned(),
             branches: BTreeMap::new(),
             graph: CommitGraph::default(),
@@ -32,6 +33,9 @@ impl World {
             diff_comments: BTreeMap::new(),
             deleted_comments: Vec::new(),
             deleted_diff_comments: Vec::new(),
+            workflows: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            releases: BTreeMap::new(),
             next_number: 1,
             created_at: now,
             updated_at: now,
@@ -151,6 +155,15 @@ impl Repo {
         self.diff_comments
             .values_mut()
             .for_each(|comment| forget(&mut comment.author));
+        for run in self.runs.values_mut() {
+            forget(&mut run.actor);
+            run.attempts
+                .iter_mut()
+                .for_each(|attempt| forget(&mut attempt.actor));
+        }
+        self.releases
+            .values_mut()
+            .for_each(|release| forget(&mut release.author));
         self.graph.rewrite(|commit| {
             let linked = |who: &Identity| who.user == Some(gone);
             (linked(&commit.author.who) || linked(&commit.committer.who)).then(|| {

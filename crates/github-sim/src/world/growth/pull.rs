@@ -5,6 +5,7 @@ use rand::RngExt;
 
 use super::{Life, Step};
 use crate::world::change::NewPull;
+use crate::world::run::Trigger;
 use crate::world::words;
 use crate::world::{AccountId, MergeMethod, RepoId, ReviewState, World};
 
@@ -58,7 +59,9 @@ impl World {
             pull = pull.draft();
         }
         let number = self.open_pull(repo, pull);
-        self.plan_pull(number, draft, life)
+        let mut plans = self.plan_pull(number, draft, life);
+        plans.extend(self.live_trigger(repo, Trigger::PullRequest, &branch, Some(author), life));
+        plans
     }
 
     fn plan_pull(&self, number: u64, draft: bool, life: &mut Life) -> Vec<(f64, Step)> {
@@ -136,6 +139,7 @@ impl World {
             PullStep::Push if open && self.has_branch(repo, &head) => {
                 let commit = self.commit_of(author.unwrap_or(other), life);
                 self.push(repo, &head, vec![commit]);
+                return self.live_trigger(repo, Trigger::PullRequest, &head, author, life);
             }
             PullStep::Finish if open => return self.finish(repo, number, other, life),
             PullStep::Reopen if !open && self.has_branch(repo, &head) => {
@@ -184,7 +188,10 @@ impl World {
             .and_then(|repo| repo.pulls.get(&number))
             .map(|pull| pull.head.clone());
         self.delete_branch(repo, &head.expect("it was just merged"));
-        Vec::new()
+        let base = self.repo(repo).expect("it lives").default_branch.clone();
+        let mut plans = self.live_trigger(repo, Trigger::Push, &base, Some(by), life);
+        plans.extend(self.live_release(repo, by, life));
+        plans
     }
 
     fn has_branch(&self, repo: RepoId, branch: &str) -> bool {

@@ -5,6 +5,7 @@ use rand::RngExt;
 use super::{Life, Step};
 use crate::world::change::NewCommit;
 use crate::world::commit::Identity;
+use crate::world::run::Trigger;
 use crate::world::words;
 use crate::world::{AccountId, RepoId, World};
 
@@ -13,14 +14,16 @@ impl World {
     pub(super) fn live_push(&mut self, repo: RepoId, life: &mut Life) -> Vec<(f64, Step)> {
         let count = life.random.random_range(1..=2);
         let branch = self.repo(repo).expect("it lives").default_branch.clone();
-        let commits = if life.random.random_bool(0.05) {
-            vec![stranger(life)]
+        let (pusher, commits) = if life.random.random_bool(0.05) {
+            (None, vec![stranger(life)])
         } else {
             let who = life.someone();
-            (0..count).map(|_| self.commit_of(who, life)).collect()
+            let commits = (0..count).map(|_| self.commit_of(who, life)).collect();
+            (Some(who), commits)
         };
         self.push(repo, &branch, commits);
-        Vec::new()
+        let pusher = pusher.or_else(|| life.team.first().copied());
+        self.live_trigger(repo, Trigger::Push, &branch, pusher, life)
     }
 
     /// One commit of somebody's.

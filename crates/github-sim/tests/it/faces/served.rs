@@ -67,6 +67,35 @@ async fn it_answers_resets_truncates_and_ends_when_told() {
     );
 }
 
+#[tokio::test]
+async fn report_files_lie_at_another_name_of_the_same_socket() {
+    let stage = Stage::instant();
+    {
+        let mut world = stage.sim.world();
+        let org = world.account_named("acme").unwrap().id;
+        world.seat(org, []);
+    }
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_hours(48)).await;
+    tokio::time::resume();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stop_when = async move { drop(stopped.await) };
+    let (address, task) =
+        serve::spawn(stage.sim.clone(), "127.0.0.1:0".parse().unwrap(), stop_when)
+            .await
+            .unwrap();
+    let path = "/orgs/acme/copilot/metrics/reports/users-28-day/latest";
+    let answer = ask(address, path).await;
+    let origin = format!("\"http://localhost:{}", address.port());
+    let (_, link) = answer
+        .split_once(&origin)
+        .expect("a link to another origin");
+    let (link, _) = link.split_once('"').unwrap();
+    assert!(ask(address, link).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    drop(stop);
+    task.await.unwrap().unwrap();
+}
+
 #[test]
 fn a_real_clock_can_be_used_as_well() {
     assert!(SimClock::real().now() > "2024-01-01T00:00:00Z".parse().unwrap());

@@ -1,7 +1,7 @@
 //! A lively world behind the whole REST face, and the credentials to ask it with.
 
 use bytes::Bytes;
-use github_sim::world::{CommentOn, ReviewState, World};
+use github_sim::world::{CommentOn, Conclusion, Found, ReviewState, Trigger, World};
 use github_sim::{Sim, SimClock, SimConfig};
 use http::Request;
 use http_body_util::BodyExt as _;
@@ -13,6 +13,8 @@ use tower::ServiceExt as _;
 pub(super) enum As {
     Anonymous,
     Reader,
+    /// A member of the organisation.
+    Member,
     App,
     Installation,
 }
@@ -26,6 +28,7 @@ pub(super) struct Stage {
     pub(super) issue: u64,
     pub(super) pull: u64,
     pub(super) branch: String,
+    pub(super) run: u64,
 }
 
 pub(super) const OWNER: &str = "acme";
@@ -38,7 +41,14 @@ impl Stage {
             ..SimConfig::default()
         };
         let sim = Sim::new(config, SimClock::virtual_from(START.parse().unwrap()));
+        let member = {
+            let world = sim.world();
+            let org = world.account_named(OWNER).unwrap();
+            world.account(org.members[0]).unwrap().login.clone()
+        };
+        sim.credentials().grant("member", &member);
         let (issue, pull, branch) = enliven(&mut sim.world());
+        let run = automate(&mut sim.world());
         let owner = sim.world().account_named(OWNER).unwrap().id;
         let mut stage = Stage {
             jwt: app_jwt(&sim),
@@ -48,6 +58,7 @@ impl Stage {
             issue,
             pull,
             branch,
+            run,
         };
         let minted = format!("/app/installations/{}/access_tokens", stage.installation);
         let (status, body) = stage.ask("POST", &minted, As::App).await;
@@ -68,6 +79,7 @@ impl Stage {
         let request = match by {
             As::Anonymous => request,
             As::Reader => request.header("authorization", "Bearer sim-token"),
+            As::Member => request.header("authorization", "Bearer member"),
             As::App => request.header("authorization", format!("Bearer {}", self.jwt)),
             As::Installation => request.header(
                 "authorization",
@@ -123,6 +135,42 @@ fn enliven(world: &mut World) -> (u64, u64, String) {
             .any(|comment| comment.on == CommentOn::Issue)
     );
     (issue, pull, branch)
+}
+
+/// Runs that are queued, under way, ended and started anew, by people who are there and gone; releases; teams. Returns the
+/// run with two attempts.
+fn automate(world: &mut World) -> u64 {
+    let owner = world.account_named(OWNER).unwrap().id;
+    let repo = match world.find_repo(OWNER, "rocket").unwrap() {
+        Found::Here(repo) | Found::Moved(repo) => repo.id,
+    };
+    let branch = world.repo(repo).unwrap().default_branch.clone();
+    let bot = world.account_named("dependabot").unwrap().id;
+    world.enable_actions(repo, true);
+    let workflow = world.add_workflow(repo, "Everything", &["lint", "test"]);
+    let start = |world: &mut World| world.start_run(repo, workflow, Trigger::Push, &branch, bot);
+    let queued = start(world);
+    let under_way = start(world);
+    let twice = start(world);
+    world.start_job(repo, under_way, 0);
+    world.end_run(repo, twice, Conclusion::Failure);
+    world.rerun(repo, twice, None);
+    assert!(queued < under_way);
+    let open = world
+        .repo(repo)
+        .unwrap()
+        .open_pulls()
+        .next()
+        .expect("an open pull");
+    let topic = world.repo(repo).unwrap().pulls[&open].head.clone();
+    world.start_run(repo, workflow, Trigger::PullRequest, &topic, None);
+    world.release(repo, "v9.0.0", bot);
+    world.release(repo, "v9.1.0", None);
+    world.draft_release(repo, "v9.2.0", bot);
+    let whole = world.add_team(owner, "Everybody", None);
+    world.add_team(owner, "Somebody", Some(whole));
+    world.join_team(whole, bot);
+    twice
 }
 
 /// A JWT of the simulator's App, as a client would sign it.
