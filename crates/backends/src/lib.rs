@@ -3,4 +3,5 @@
 //! An adapter keeps and finds; it never judges. Which event counts, what a window proves and who may write is said by
 //! `ledger`, and the suite in `ledger::conformance` holds every adapter to it.
 
+mod message;
 pub mod sqlite;

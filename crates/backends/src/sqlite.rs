@@ -15,6 +15,7 @@ mod fault;
 mod lock;
 mod migrations;
 mod ports;
+mod queue;
 mod reader;
 mod repos;
 mod rows;
@@ -38,6 +39,7 @@ pub use error::{OpenError, Problem};
 use fault::Fault;
 use lock::{Lock, Refused};
 use migrations::{Found, STATE, Schema};
+pub use queue::{IN_HAND, SqliteQueue};
 use reader::Readers;
 use writer::Writer;
 

@@ -21,6 +21,7 @@ pub(super) const STATE: Schema<'static> = Schema {
     steps: &[
         include_str!("migrations/0001_activity.sql"),
         include_str!("migrations/0002_backfill.sql"),
+        include_str!("migrations/0003_queue.sql"),
     ],
 };
 

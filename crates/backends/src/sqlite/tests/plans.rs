@@ -3,7 +3,7 @@
 use super::*;
 
 /// `SQLite`'s plan of a query, a line a step.
-fn plan(connection: &Connection, sql: &str) -> String {
+pub(super) fn plan(connection: &Connection, sql: &str) -> String {
     let mut statement = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
         .unwrap();
