@@ -14,6 +14,7 @@
 //!
 //! The cases panic where a store is wrong; nothing of this runs outside of tests.
 
+mod backfill;
 mod coordination_cases;
 mod coverage;
 mod election_cases;
@@ -26,6 +27,7 @@ mod state_cases;
 
 /// The cases of [`crate::port::Activity`].
 pub mod activity {
+    pub use super::backfill::*;
     pub use super::coverage::*;
     pub use super::events::*;
     pub use super::feed::*;
@@ -98,6 +100,39 @@ macro_rules! activity_cases {
             a_review_keeps_its_first_state_in_the_feed
             the_feed_misses_nothing_under_concurrent_writers
             the_feed_tells_of_repositories_and_organisations
+            every_piece_of_the_feed_is_of_one_incarnation
+
+            a_gap_is_due_until_it_is_dispatched_claimed_or_filled
+            what_was_dispatched_or_claimed_is_due_again_once_it_is_silent
+            what_is_due_comes_in_order_and_bounded
+            only_the_time_before_now_is_due
+            what_cannot_be_read_is_not_due_and_cannot_be_claimed
+
+            a_claim_comes_with_the_repository_as_it_is_now
+            of_many_who_claim_at_once_one_is_given_it
+            a_claim_that_has_passed_is_taken_over_and_the_old_one_writes_nothing
+            a_claim_that_has_passed_and_that_nobody_took_still_writes
+            a_claim_that_was_ended_writes_nothing
+            terms_and_tokens_do_not_entitle_for_each_other
+            a_repository_that_moves_keeps_its_gaps_and_who_is_at_them
+
+            a_filler_proves_its_own_stream_alone_and_its_events_count
+            a_filler_proves_nothing_of_another_repository
+            a_filler_retracts_and_leaves_what_it_saw
+            the_feed_tells_of_failures_and_not_of_who_is_at_it
+
+            a_failed_attempt_counts_and_the_next_waits_for_its_time
+            when_every_attempt_is_used_up_it_is_stuck_until_it_is_armed_again
+            what_is_unavailable_is_armed_again_as_well
+            filled_begins_anew_and_abandoned_counts_nothing
+            what_a_leader_reads_or_confirms_heals_the_gap_and_forgets_failures
+
+            history_that_is_asked_for_is_a_gap_and_moves_no_counter
+            history_of_what_is_unavailable_is_asked_for_as_well_and_of_the_untracked_not
+            events_before_the_counters_start_are_history_in_the_feed
+            asking_for_history_arms_what_is_stuck
+
+            whatever_leaders_and_fillers_do_only_who_may_write_does_and_nothing_read_is_lost
         }
     };
 }
@@ -111,6 +146,7 @@ macro_rules! state_cases {
             a_newer_answer_takes_the_place_of_the_older_one
             answers_are_not_shared_between_credentials
             kept_answers_are_bounded_and_the_oldest_go_first
+            what_is_noted_stays_until_something_else_is_noted_under_its_name
         }
     };
 }

@@ -2,8 +2,8 @@
 //! refuses to know how anything was read.
 //!
 //! Three sets of instants, all at or after the tracking start, never overlapping: *covered* (read whole), *gaps*
-//! (recorded as not read, with a reason), and the undecided rest, which lies only after the *frontier*, the end of the
-//! last covered window. So before the frontier every instant is covered or a recorded gap. Coverage only grows: what
+//! (recorded as not read, with a reason), and the undecided rest, which lies only after the *frontier*: the end of the last
+//! covered window or, where nothing was read yet, where tracking began, whatever history was asked for since. So before the frontier every instant is covered or a recorded gap. Coverage only grows: what
 //! was read stays read, and a miss of it changes nothing. Each instant keeps the first reason it was missed for.
 
 use std::fmt;
@@ -132,10 +132,13 @@ impl Coverage {
         self.start
     }
 
-    /// The end of the last covered window, or the start if nothing is covered. It never moves back, and before it
-    /// every instant is covered or a recorded gap.
+    /// The end of the last covered window or of the history that was asked for, whichever is later; the start if there is
+    /// neither. It never moves back, and before it every instant is covered or a recorded gap.
     pub fn frontier(&self) -> Timestamp {
-        self.covered.last().map_or(self.start, Window::end)
+        let mut gaps = self.gaps.iter().rev();
+        let history = gaps.find(|gap| gap.reason == GapReason::Manual);
+        let read = self.covered.last().map_or(self.start, Window::end);
+        history.map_or(read, |gap| read.max(gap.window.end()))
     }
 
     /// What was read whole: sorted, and apart from each other.
@@ -175,7 +178,8 @@ impl Coverage {
     }
 
     /// Records that a window could not be read. What of it is covered, or missed already, stays as it is, except that
-    /// the error text of a gap for the same reason is renewed. The frontier does not move.
+    /// the error text of a gap for the same reason is renewed. The frontier does not move. The reason is any but
+    /// [`GapReason::Manual`]: that is for [`Coverage::reach_back`].
     pub fn miss(&mut self, window: Window, reason: GapReason, error: &str) {
         let Some(window) = window.since(self.start) else {
             return;
@@ -254,9 +258,11 @@ impl Coverage {
         let holes: Vec<Window> = self
             .covered
             .iter()
-            .scan(self.start, |end, window| {
-                let hole = Window::new(*end, window.start());
-                *end = window.end();
+            .map(|window| (window.start(), window.end()))
+            .chain([(self.frontier(), self.frontier())])
+            .scan(self.start, |end, (start, next)| {
+                let hole = Window::new(*end, start);
+                *end = next;
                 Some(hole)
             })
             .flatten()

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ledger::coverage::GapReason;
 use ledger::event::{RepoId, Stream};
 use ledger::port::Token;
-use ledger::port::activity::{Claim, Claimed, Due, DueNow, Ending, StreamView};
+use ledger::port::activity::{Claim, Claimed, DueNow, Ending, StreamView};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::coverage;
@@ -36,18 +36,12 @@ pub(super) fn due(
         let (Number(repo), Word(stream)) = (row.get(0)?, row.get::<_, Word>(1)?);
         let dispatched_at = row.get::<_, Option<Micros>>(2)?.map(|Micros(at)| at);
         let is_held: bool = row.get::<_, Option<bool>>(3)?.unwrap_or(false);
-        if is_held || dispatched_at.is_some_and(|at| at > silent_since) {
-            answer.under_way += 1;
-            continue;
-        }
         let Some(view) = coverage::tracked(connection, org, RepoId(repo), stream)? else {
             continue;
         };
-        let waits = view.backfill.next_attempt.is_some_and(|at| at > now);
-        if let Some(due) = due_of(RepoId(repo), &view, now)
-            && !view.backfill.stuck
-            && !waits
-        {
+        if is_held || dispatched_at.is_some_and(|at| at > silent_since) {
+            answer.under_way += u64::from(view.gaps_window(now).is_some());
+        } else if let Some(due) = view.due(RepoId(repo), now) {
             let by_hand = due.reason == GapReason::Manual;
             found.push(((by_hand, dispatched_at, due.repo, due.stream), due));
         }
@@ -56,16 +50,6 @@ pub(super) fn due(
     answer.deferred = found.len().saturating_sub(limit) as u64;
     answer.due = found.into_iter().take(limit).map(|(_, due)| due).collect();
     Ok(answer)
-}
-
-fn due_of(repo: RepoId, view: &StreamView, now: Timestamp) -> Option<Due> {
-    Some(Due {
-        repo,
-        stream: view.stream,
-        window: view.gaps_window(now)?,
-        reason: view.coverage.gaps().first()?.reason,
-        attempts: view.backfill.attempts,
-    })
 }
 
 /// Takes in that these were dispatched.
@@ -175,7 +159,7 @@ pub(super) fn each(
     mut step: impl FnMut(&mut StreamView) -> bool,
 ) -> Result<u64, Fault> {
     let sql = "SELECT s.repo, s.stream FROM orgs o JOIN repos r ON r.org = o.id JOIN streams s ON s.repo = r.id
-        WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND s.unavailable IS NULL AND (?2 IS NULL OR r.id = ?2)";
+        WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND (?2 IS NULL OR r.id = ?2)";
     let streams = change
         .connection
         .prepare_cached(sql)?

@@ -60,7 +60,7 @@ pub(super) fn record(
     let mut doubted = false;
     for part in parts {
         events.extend(part.events);
-        if matches!(by, Authority::Filler(claim) if claim.stream != part.stream) {
+        if !by.may_change(repo, part.stream) {
             continue;
         }
         doubted |= part.stream == Stream::Commits && part.proof.is_none();

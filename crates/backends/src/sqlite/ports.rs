@@ -124,8 +124,12 @@ impl Activity for Sqlite {
         _now: Timestamp,
     ) -> Result<()> {
         let org = org.to_owned();
+        let may_change = by.may_change(repo, stream);
         let work = move |change: &mut Change<'_>| {
-            coverage::unavailable(change, &org, repo, stream, reason)
+            if may_change {
+                coverage::unavailable(change, &org, repo, stream, reason)?;
+            }
+            Ok(())
         };
         self.change(by, "record what is unavailable", work).await
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::coverage::GapReason;
 use crate::event::{Event, Fact, Kind, RepoId, ReviewState, Stream};
 use crate::port::activity::{
-    Activity, Authority, Changes, Claim, Claimed, CycleReport, Due, DueNow, Ending, EventChange,
+    Activity, Authority, Changes, Claim, Claimed, CycleReport, DueNow, Ending, EventChange,
     KnownCommit, Miss, News, OrgView, Part, Recorded, RepoView, SeenRepo, StreamView,
 };
 use crate::port::state::{KeptAnswer, State};
@@ -80,15 +80,12 @@ impl Inner {
         let mut events = Vec::new();
         let mut retracted = Vec::new();
         for mut part in parts {
-            if let Authority::Filler(claim) = by
-                && claim.stream != part.stream
-            {
-                (part.proof, part.retracted) = (None, Vec::new());
+            events.append(&mut part.events);
+            if !by.may_change(repo, part.stream) {
+                continue;
             }
-            let foreign = matches!(by, Authority::Filler(claim) if claim.stream != part.stream);
-            events.extend(part.events);
             retracted.extend(part.retracted);
-            if part.proof.is_none() && (part.stream != Stream::Commits || foreign) {
+            if part.proof.is_none() && part.stream != Stream::Commits {
                 continue;
             }
             let Some(stream) = self.stream(org, repo, part.stream) else {
@@ -265,54 +262,49 @@ impl Inner {
         self.desks.entry((repo, stream)).or_default()
     }
 
-    /// The streams whose gaps somebody could be given.
-    fn fillable(&self, org: &str) -> Vec<(RepoId, StreamView)> {
+    /// The listed streams of the organisation's tracked repositories.
+    fn tracked(&self, org: &str) -> Vec<(RepoId, StreamView)> {
         let repos = self.repos.values().map(|(_, view)| view);
         let tracked = repos.filter(|view| view.org == org && view.tracked);
         tracked
             .flat_map(|view| view.streams.iter().map(|stream| (view.id, stream.clone())))
-            .filter(|(_, stream)| stream.unavailable.is_none())
             .collect()
+    }
+
+    /// Changes each of them, or those of one repository, and counts those for which `step` says so.
+    fn each(
+        &mut self,
+        org: &str,
+        repo: Option<RepoId>,
+        step: impl Fn(&mut StreamView) -> bool,
+    ) -> u64 {
+        let mut counted = 0;
+        for (of, mut view) in self.tracked(org) {
+            let before = view.clone();
+            let counts = step(&mut view);
+            if repo.is_none_or(|repo| repo == of) && view != before {
+                counted += u64::from(counts);
+                let name = view.stream;
+                *self.stream(org, of, name).unwrap() = view;
+            }
+        }
+        counted
     }
 
     fn due(&self, org: &str, silent_since: Timestamp, now: Timestamp, limit: usize) -> DueNow {
         let mut due = Vec::new();
         let mut answer = DueNow::default();
-        for (repo, stream) in self.fillable(org) {
-            let Some(window) = stream.gaps_window(now) else {
-                continue;
-            };
-            let desk = self
-                .desks
-                .get(&(repo, stream.stream))
-                .cloned()
-                .unwrap_or_default();
+        for (repo, stream) in self.tracked(org) {
+            let has_gaps = stream.gaps_window(now).is_some() && stream.unavailable.is_none();
+            let desk = self.desks.get(&(repo, stream.stream));
+            let desk = desk.cloned().unwrap_or_default();
             if desk.is_held(now) || desk.dispatched_at.is_some_and(|at| at > silent_since) {
-                answer.under_way += 1;
-                continue;
+                answer.under_way += u64::from(has_gaps);
+            } else if let Some(stream) = stream.due(repo, now) {
+                let by_hand = stream.reason == GapReason::Manual;
+                let order = (by_hand, desk.dispatched_at, repo, stream.stream);
+                due.push((order, stream));
             }
-            if stream.backfill.stuck || stream.backfill.next_attempt.is_some_and(|at| at > now) {
-                continue;
-            }
-            let reason = stream.coverage.gaps()[0].reason;
-            let attempts = stream.backfill.attempts;
-            let order = (
-                reason == GapReason::Manual,
-                desk.dispatched_at,
-                repo,
-                stream.stream,
-            );
-            let stream = stream.stream;
-            due.push((
-                order,
-                Due {
-                    repo,
-                    stream,
-                    window,
-                    reason,
-                    attempts,
-                },
-            ));
         }
         due.sort_by_key(|(order, _)| *order);
         answer.deferred = due.len().saturating_sub(limit) as u64;
@@ -330,12 +322,16 @@ impl Inner {
         now: Timestamp,
     ) -> Claimed {
         let found = self
-            .fillable(org)
+            .tracked(org)
             .into_iter()
-            .find(|(of, view)| *of == repo && view.stream == stream);
-        let Some((_, view)) = found.filter(|(_, view)| view.gaps_window(now).is_some()) else {
+            .map(|(of, view)| (of, view.stream, view))
+            .find(|(of, listed, _)| (*of, *listed) == (repo, stream));
+        let Some((_, _, view)) = found else {
             return Claimed::Nothing;
         };
+        if view.gaps_window(now).is_none() || view.unavailable.is_some() {
+            return Claimed::Nothing;
+        }
         let repo_view = self.repos[&repo].1.clone();
         let desk = self.desk(repo, stream);
         if let Some((_, held_until)) = desk.held.clone().filter(|_| desk.is_held(now)) {
@@ -475,7 +471,9 @@ impl Activity for Model {
         _now: Timestamp,
     ) -> Result<()> {
         self.step_of(&by, |inner| {
-            if let Some(stream) = inner.stream(org, repo, stream) {
+            if by.may_change(repo, stream)
+                && let Some(stream) = inner.stream(org, repo, stream)
+            {
                 stream.unavailable = Some(reason);
             }
         })
@@ -546,15 +544,7 @@ impl Activity for Model {
 
     async fn rearm(&self, org: &str, repo: Option<RepoId>, _now: Timestamp) -> Result<u64> {
         let mut inner = self.0.lock().unwrap();
-        let mut armed = 0;
-        for (of, view) in inner.fillable(org) {
-            if repo.is_none_or(|repo| repo == of)
-                && let Some(stream) = inner.stream(org, of, view.stream)
-            {
-                armed += u64::from(stream.rearm());
-            }
-        }
-        Ok(armed)
+        Ok(inner.each(org, repo, StreamView::rearm))
     }
 
     async fn ask_history(
@@ -565,15 +555,7 @@ impl Activity for Model {
         _now: Timestamp,
     ) -> Result<u64> {
         let mut inner = self.0.lock().unwrap();
-        let mut reached = 0;
-        for (of, view) in inner.fillable(org) {
-            if repo.is_none_or(|repo| repo == of)
-                && let Some(stream) = inner.stream(org, of, view.stream)
-            {
-                reached += u64::from(stream.ask_history(since));
-            }
-        }
-        Ok(reached)
+        Ok(inner.each(org, repo, |view| view.ask_history(since)))
     }
 
     async fn repos(&self, org: &str) -> Result<Vec<RepoView>> {

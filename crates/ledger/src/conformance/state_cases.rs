@@ -115,3 +115,16 @@ pub async fn kept_answers_are_bounded_and_the_oldest_go_first(open: Open<'_>) {
     );
     assert!(find(&store, "a", "/24").await.is_some(), "it is the newest");
 }
+
+/// A few short texts that outlive a restart; an empty one is a note as well.
+pub async fn what_is_noted_stays_until_something_else_is_noted_under_its_name(open: Open<'_>) {
+    let store = open(10);
+    let noted = async |name| store.noted(name).await.expect("the note is read");
+    assert_eq!(noted("place").await, None);
+    for (name, value) in [("place", "12"), ("other", ""), ("place", "13 märz\n")] {
+        store.note(name, value).await.expect("it is noted");
+        assert_eq!(noted(name).await.as_deref(), Some(value));
+    }
+    assert_eq!(noted("other").await.as_deref(), Some(""));
+    assert_eq!(noted("Place").await, None);
+}

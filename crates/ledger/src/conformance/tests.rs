@@ -66,9 +66,22 @@ macro_rules! queue {
 }
 crate::queue_cases!(queue);
 
+proptest::proptest! {
+    #[test]
+    fn whatever_leaders_and_fillers_do_in_any_order_is_sound(dice in proptest::collection::vec(proptest::arbitrary::any::<[u8; 5]>(), 0..80)) {
+        run(super::backfill::play(&|| Arc::new(Model::default()) as Arc<dyn Activity>, &dice));
+    }
+}
+
 #[test]
 fn every_case_is_named_where_adapters_look_for_it() {
     let sources = [
+        include_str!("backfill/claims.rs"),
+        include_str!("backfill/due.rs"),
+        include_str!("backfill/endings.rs"),
+        include_str!("backfill/fillers.rs"),
+        include_str!("backfill/history.rs"),
+        include_str!("backfill/schedule.rs"),
         include_str!("coordination_cases.rs"),
         include_str!("coverage.rs"),
         include_str!("events.rs"),

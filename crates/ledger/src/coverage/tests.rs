@@ -28,15 +28,20 @@ enum Step {
     Cover(i64, i64),
     Advance(i64),
     Miss(i64, i64, GapReason),
+    ReachBack(i64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let ends = (0..END, 1..20i64).prop_map(|(start, length)| (start, (start + length).min(END)));
-    let reason = prop::sample::select(&GapReason::ALL[..]);
+    let missed = GapReason::ALL
+        .into_iter()
+        .filter(|reason| *reason != GapReason::Manual);
+    let reason = prop::sample::select(missed.collect::<Vec<_>>());
     let step = prop_oneof![
         3 => ends.clone().prop_map(|(start, end)| Step::Cover(start, end)),
         1 => (0..END).prop_map(Step::Advance),
         3 => (ends, reason).prop_map(|((start, end), reason)| Step::Miss(start, end, reason)),
+        1 => (0..START + 5).prop_map(Step::ReachBack),
     ];
     prop::collection::vec(step, 0..24)
 }
@@ -48,10 +53,14 @@ enum Second {
     Missed(GapReason),
 }
 
-/// What is known of each second from 0 to [`END`], by the rules in the module's text and without any window.
-struct Model([Second; END as usize]);
+/// What is known of each second from 0 to [`END`], by the rules in the module's text and without any window; and the start.
+struct Model([Second; END as usize], i64);
 
 impl Model {
+    fn new() -> Model {
+        Model([Second::Undecided; END as usize], START)
+    }
+
     fn frontier(&self) -> i64 {
         let last = (START..END)
             .rev()
@@ -62,10 +71,10 @@ impl Model {
     fn take(&mut self, step: &Step) {
         match *step {
             Step::Cover(start, end) => {
-                for second in start.max(START)..end {
+                for second in start.max(self.1)..end {
                     self.0[second as usize] = Second::Covered;
                 }
-                for second in START..self.frontier() {
+                for second in self.1..self.frontier() {
                     if self.0[second as usize] == Second::Undecided {
                         self.0[second as usize] = Second::Missed(GapReason::Outage);
                     }
@@ -77,11 +86,17 @@ impl Model {
                 }
             }
             Step::Miss(start, end, reason) => {
-                for second in start.max(START)..end {
+                for second in start.max(self.1)..end {
                     if self.0[second as usize] == Second::Undecided {
                         self.0[second as usize] = Second::Missed(reason);
                     }
                 }
+            }
+            Step::ReachBack(start) => {
+                for second in start..self.1 {
+                    self.0[second as usize] = Second::Missed(GapReason::Manual);
+                }
+                self.1 = self.1.min(start);
             }
         }
     }
@@ -92,6 +107,7 @@ fn take(coverage: &mut Coverage, step: &Step) {
         Step::Cover(start, end) => coverage.cover(window(start, end)),
         Step::Advance(until) => coverage.advance(at(until)),
         Step::Miss(start, end, reason) => coverage.miss(window(start, end), reason, "why"),
+        Step::ReachBack(start) => coverage.reach_back(at(start)),
     }
 }
 
@@ -163,7 +179,7 @@ proptest! {
     #[test]
     fn every_second_is_what_the_rules_say(steps in steps()) {
         let mut coverage = Coverage::new(at(START));
-        let mut model = Model([Second::Undecided; END as usize]);
+        let mut model = Model::new();
         for step in &steps {
             let frontier = coverage.frontier();
             take(&mut coverage, step);
@@ -171,6 +187,7 @@ proptest! {
             assert_invariants(&coverage);
             prop_assert!(coverage.frontier() >= frontier, "the frontier never moves back");
             prop_assert_eq!(coverage.frontier(), at(model.frontier()));
+            prop_assert_eq!(coverage.start(), at(model.1));
             prop_assert_eq!(&seconds(&coverage)[..], &model.0[..]);
         }
     }
@@ -182,7 +199,7 @@ proptest! {
         let (mut covered, mut gaps) = (coverage.covered().to_vec(), coverage.gaps().to_vec());
         if !covered.is_empty() { let by = turn % covered.len(); covered.rotate_left(by); }
         if !gaps.is_empty() { let by = turn % gaps.len(); gaps.rotate_left(by); }
-        prop_assert_eq!(Coverage::restore(at(START), covered, gaps), coverage);
+        prop_assert_eq!(Coverage::restore(coverage.start(), covered, gaps), coverage);
     }
 
     #[test]
@@ -204,8 +221,9 @@ proptest! {
     fn the_ratio_is_the_share_of_the_seconds_that_are_covered(steps in steps(), now in START + 1..END) {
         let mut coverage = Coverage::new(at(START));
         steps.iter().for_each(|step| take(&mut coverage, step));
-        let covered = (START..now).filter(|second| coverage.contains(window(*second, second + 1))).count();
-        let share = covered as f64 / (now - START) as f64;
+        let start = coverage.start().as_second();
+        let covered = (start..now).filter(|second| coverage.contains(window(*second, second + 1))).count();
+        let share = covered as f64 / (now - start) as f64;
         prop_assert!((coverage.ratio(at(now)) - share).abs() < 1e-9);
     }
 }
@@ -245,6 +263,23 @@ fn an_instant_keeps_its_first_reason_and_takes_the_newest_error() {
         coverage.gaps()[0],
         gap(0, 10, GapReason::ScrapeError, "503")
     );
+}
+
+#[test]
+fn what_never_changed_since_it_was_read_proves_nothing_of_history() {
+    let mut coverage = Coverage::new(at(10));
+    coverage.reach_back(at(0));
+    assert_eq!(coverage.frontier(), at(10));
+    coverage.cover(window(2, 4));
+    assert_eq!(
+        coverage.frontier(),
+        at(10),
+        "a part of history is no frontier"
+    );
+    coverage.advance(at(20));
+    assert_eq!(coverage.covered(), [window(2, 4), window(10, 20)]);
+    let manual = |start, end| gap(start, end, GapReason::Manual, "");
+    assert_eq!(coverage.gaps(), [manual(0, 2), manual(4, 10)]);
 }
 
 #[test]

@@ -53,12 +53,13 @@ pub struct Part {
     pub proof: Option<Proof>,
 }
 
-/// What a whole fetch of a stream proves.
+/// What a whole fetch of a stream proves. It has read everything up to its first page: a confirmation that nothing changed
+/// since covers all that comes after the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
-    /// The time that was read whole.
+    /// The time that was read whole. It ends when the first page was asked for, less [`LAG`].
     pub window: Window,
-    /// What its first page saw.
+    /// What the first page saw.
     pub fingerprint: Fingerprint,
     /// How many pull requests or issues are open, by GitHub's count.
     pub open: Option<u64>,
@@ -116,7 +117,7 @@ pub struct Due {
     pub stream: Stream,
     /// From the start of the first gap to the end of the last.
     pub window: Window,
-    /// Why the first gap is there.
+    /// Why the first of the gaps is there that nobody asked for by hand; [`GapReason::Manual`] if there is no such gap.
     pub reason: GapReason,
     /// Attempts that failed.
     pub attempts: u32,
@@ -126,7 +127,7 @@ pub struct Due {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct DueNow {
     /// What is to be dispatched, at most as many as were asked for: first those that were never dispatched, then those whose
-    /// dispatch lies longest back; history that was asked for by hand last; then by repository and stream.
+    /// dispatch lies longest back; history that was asked for by hand, and nothing else, last; then by repository and stream.
     pub due: Vec<Due>,
     /// How many more are due.
     pub deferred: u64,
@@ -439,7 +440,8 @@ pub trait Activity: Send + Sync + 'static {
     /// A leader and a filler may read one stream at the same time. Whoever records last leaves what it saw: its retractions
     /// and its fingerprint belong together, so where that is not the present state, the next look finds a difference.
     ///
-    /// Of a filler, the proofs and retractions of other streams than the claimed one are left out.
+    /// Of a filler, the proofs and retractions of other streams than the claimed one are left out, and nothing is changed that
+    /// is known of those streams, but events; see [`Authority::may_change`].
     async fn record(
         &self,
         by: Authority,
@@ -465,7 +467,7 @@ pub trait Activity: Send + Sync + 'static {
     async fn miss(&self, term: Term, org: &str, misses: &[Miss], now: Timestamp) -> Result<()>;
 
     /// Records that a stream cannot be read for good (a missing permission, gone, disabled), and why. A filler may say so of
-    /// the stream it has claimed.
+    /// the stream it has claimed; of any other it changes nothing.
     async fn unavailable(
         &self,
         by: Authority,
@@ -515,13 +517,13 @@ pub trait Activity: Send + Sync + 'static {
     /// Ends a claim. Nothing happens, and the answer is false, if it is not the caller's any more.
     async fn end(&self, claim: &Claim, ending: Ending, now: Timestamp) -> Result<bool>;
 
-    /// Arms again what is stuck or waits for its next attempt, of one repository or all, and answers how many streams that
-    /// were. Anybody may.
+    /// Arms again what is stuck or waits for its next attempt, of one tracked repository or all, whether the stream is
+    /// unavailable or not, and answers how many streams that were. Anybody may.
     async fn rearm(&self, org: &str, repo: Option<RepoId>, now: Timestamp) -> Result<u64>;
 
     /// Asks for history: every listed stream of the organisation's tracked repositories, or of one, reaches back to `since`,
-    /// see [`Coverage::reach_back`]. What is known of its gaps is armed again. Answers how many streams reach further back
-    /// now. Anybody may. `since` is not after `now`.
+    /// see [`Coverage::reach_back`], also those that are unavailable now. What waits of its gaps is armed again. Answers how
+    /// many streams reach further back now. Anybody may. `since` is not after `now`.
     async fn ask_history(
         &self,
         org: &str,

@@ -2,10 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::{Backfill, Ending, Miss, Proof, StreamView, claimable};
-use crate::coverage::Coverage;
-use crate::event::Stream;
+use super::{Authority, Backfill, Due, Ending, Miss, Proof, StreamView, claimable};
+use crate::coverage::{Coverage, GapReason};
+use crate::event::{RepoId, Stream};
 use crate::window::Window;
+
+impl Authority {
+    /// Whether more than events may be written of this stream.
+    pub fn may_change(&self, repo: RepoId, stream: Stream) -> bool {
+        match self {
+            Authority::Leader(_) => true,
+            Authority::Filler(claim) => (claim.repo, claim.stream) == (repo, stream),
+        }
+    }
+}
 
 impl StreamView {
     /// A stream that is tracked from `start` and of which nothing was read.
@@ -90,6 +100,25 @@ impl StreamView {
             self.rearm();
         }
         self.coverage.start() < before
+    }
+
+    /// What can be filled of it, if nobody is at it: there is a gap, it is neither unavailable nor stuck, and the next
+    /// attempt has come.
+    pub fn due(&self, repo: RepoId, now: Timestamp) -> Option<Due> {
+        let waits = self.backfill.next_attempt.is_some_and(|at| at > now);
+        if self.unavailable.is_some() || self.backfill.stuck || waits {
+            return None;
+        }
+        let mut reasons = self.coverage.gaps_before(now).map(|gap| gap.reason);
+        Some(Due {
+            repo,
+            stream: self.stream,
+            window: self.gaps_window(now)?,
+            reason: reasons
+                .find(|reason| *reason != GapReason::Manual)
+                .unwrap_or(GapReason::Manual),
+            attempts: self.backfill.attempts,
+        })
     }
 
     /// From the start of the first gap to the end of the last, as far as they lie before `now`.
