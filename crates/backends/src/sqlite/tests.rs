@@ -3,7 +3,6 @@
 mod conformance;
 mod full_disk;
 mod plans;
-mod queue;
 mod steps;
 
 use std::sync::Arc;
@@ -259,9 +258,10 @@ fn commits_alone(events: Vec<Event>) -> Part {
     }
 }
 
-/// Everything that the ports can say of a store.
+/// Everything that the ports can say of a store, except for which one it is.
 async fn all_of(store: &Sqlite) -> String {
-    let feed = store.changes(Default::default(), 1_000_000).await.unwrap();
+    let mut feed = store.changes(Default::default(), 1_000_000).await.unwrap();
+    feed.incarnation.clear();
     let orgs = store.orgs().await.unwrap();
     let repos = store.repos(ORG).await.unwrap();
     let commits = store.commits(ORG, RepoId(1)).await.unwrap();
@@ -276,6 +276,12 @@ async fn all_of(store: &Sqlite) -> String {
     format!("{feed:#?}\n{orgs:#?}\n{repos:#?}\n{commits:#?}\n{events:#?}\n{answer:#?}")
 }
 
+async fn incarnation_of(store: &Sqlite) -> String {
+    let feed = store.changes(Default::default(), 1).await.unwrap();
+    assert!(!feed.incarnation.is_empty());
+    feed.incarnation
+}
+
 #[tokio::test]
 async fn a_store_says_the_same_after_it_was_closed_and_opened_again() {
     let directory = tempfile::tempdir().unwrap();
@@ -283,6 +289,7 @@ async fn a_store_says_the_same_after_it_was_closed_and_opened_again() {
     let store = Sqlite::open(&path).unwrap();
     fill(&store).await;
     let before = all_of(&store).await;
+    let incarnation = incarnation_of(&store).await;
     drop(store);
     assert!(
         !path.with_extension("db-wal").exists(),
@@ -291,12 +298,18 @@ async fn a_store_says_the_same_after_it_was_closed_and_opened_again() {
 
     let store = Sqlite::open(&path).unwrap();
     assert_eq!(all_of(&store).await, before);
+    assert_eq!(incarnation_of(&store).await, incarnation);
     let in_memory = Sqlite::in_memory().unwrap();
     fill(&in_memory).await;
     assert_eq!(
         all_of(&in_memory).await,
         before,
         "a store in memory says the same as one on a disk"
+    );
+    assert_ne!(
+        incarnation_of(&in_memory).await,
+        incarnation,
+        "and cursors of one mean nothing to the other"
     );
 }
 
