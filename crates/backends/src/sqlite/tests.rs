@@ -3,6 +3,7 @@
 mod conformance;
 mod full_disk;
 mod plans;
+mod queue;
 mod steps;
 
 use std::sync::Arc;
