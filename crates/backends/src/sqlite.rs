@@ -9,6 +9,7 @@ mod backfill;
 mod changes;
 mod coordination;
 mod coverage;
+mod election;
 mod error;
 mod events;
 mod fault;

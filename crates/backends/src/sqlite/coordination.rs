@@ -1,4 +1,4 @@
-//! What the processes of one credential share, in an `SQLite` file of its own (or in memory).
+//! What the processes of one credential share, and the office of their leader, in an `SQLite` file of its own (or in memory).
 //!
 //! Unlike the state it is open to any number of processes at once. Each has one connection that writes, in short IMMEDIATE
 //! transactions, and one that reads and waits for nobody. A commit that carries a block or what was learnt is synced before
@@ -8,6 +8,7 @@
 //! with the file that is there, or makes one. What shares mean, and who is alive, is decided elsewhere.
 
 mod board;
+pub(super) mod office;
 mod opening;
 
 use std::path::Path;
@@ -56,7 +57,7 @@ enum Access {
 
 /// Whether a step must survive a loss of power once it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Survives {
+pub(super) enum Survives {
     Power,
     Processes,
 }
@@ -130,7 +131,12 @@ impl Coordination {
     }
 
     /// One atomic change.
-    async fn change<T, W>(&self, survives: Survives, doing: &'static str, work: W) -> Result<T>
+    pub(super) async fn change<T, W>(
+        &self,
+        survives: Survives,
+        doing: &'static str,
+        work: W,
+    ) -> Result<T>
     where
         T: Send + 'static,
         W: FnOnce(&Connection) -> std::result::Result<T, Fault> + Send + 'static,
@@ -146,7 +152,7 @@ impl Coordination {
     }
 
     /// One look at what is committed.
-    async fn read<T, W>(&self, doing: &'static str, work: W) -> Result<T>
+    pub(super) async fn read<T, W>(&self, doing: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: FnOnce(&Connection) -> std::result::Result<T, Fault> + Send + 'static,

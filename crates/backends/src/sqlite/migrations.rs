@@ -25,10 +25,13 @@ pub(super) const STATE: Schema<'static> = Schema {
     ],
 };
 
-/// What processes share of a credential.
+/// What processes share of a credential, and the office of their leader.
 pub(super) const COORDINATION: Schema<'static> = Schema {
     application_id: i32::from_be_bytes(*b"TidC"),
-    steps: &[include_str!("coordination/0001_board.sql")],
+    steps: &[
+        include_str!("coordination/0001_board.sql"),
+        include_str!("coordination/0002_office.sql"),
+    ],
 };
 
 /// What a file turned out to be.

@@ -7,7 +7,9 @@
 
 mod coordination;
 mod crash;
+mod election;
 mod open;
+mod visit;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::event::{Actor, Event, Fact, RepoId, Stream, id};

@@ -37,6 +37,13 @@ impl Shelf {
         let open = |_| Arc::new(Coordination::open(&path).unwrap()) as Arc<dyn port::Coordination>;
         (0..handles).map(open).collect()
     }
+
+    /// So many handles to one office that know nothing of each other.
+    fn offices(&self, handles: usize) -> Vec<Arc<dyn port::Election>> {
+        let path = self.path();
+        let open = |_| Arc::new(Coordination::open(&path).unwrap()) as Arc<dyn port::Election>;
+        (0..handles).map(open).collect()
+    }
 }
 
 fn bounded(mut store: Sqlite, answers: usize) -> Arc<dyn State> {
@@ -83,6 +90,17 @@ mod on_disk {
         )* };
     }
     ledger::coordination_cases!(coordination);
+
+    macro_rules! election {
+        ($($case:ident)*) => { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let shelf = Shelf::new();
+                ledger::conformance::election::$case(&|handles| shelf.offices(handles)).await;
+            }
+        )* };
+    }
+    ledger::election_cases!(election);
 }
 
 mod in_memory {
@@ -124,4 +142,19 @@ mod in_memory {
         )* };
     }
     ledger::coordination_cases!(coordination);
+
+    macro_rules! election {
+        ($($case:ident)*) => { $(
+            #[tokio::test(start_paused = true)]
+            async fn $case() {
+                let open = |handles| {
+                    let board = Coordination::in_memory().unwrap();
+                    let handle = || Arc::new(board.clone()) as Arc<dyn port::Election>;
+                    std::iter::repeat_with(handle).take(handles).collect()
+                };
+                ledger::conformance::election::$case(&open).await;
+            }
+        )* };
+    }
+    ledger::election_cases!(election);
 }

@@ -76,7 +76,7 @@ fn what_is_no_coordination_file_is_refused_and_left_as_it_is() {
     drop(newer);
     let newest = Problem::NewerSchema {
         found: 99,
-        known: 1,
+        known: 2,
     };
     assert_eq!(refused(&path("board")), newest);
     let error = Coordination::read_only(path("board")).unwrap_err();
