@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use github::stats::Stats;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use quota::Lane;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub use together::together;
 
 /// So many spenders are told one by one; what the others have spent is summed up by lane.
 const MOST_SPENDERS: usize = 60;
+
+/// Resets of one window differ by less, from answer to answer.
+const JITTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// What stands in the place of an endpoint where several are summed up.
 pub const OTHER: &str = "other";
@@ -220,6 +223,12 @@ impl ResourceView {
     pub fn left_by(&self, lane: Lane) -> Option<u64> {
         let mut floors = self.floors.iter();
         Some(floors.find(|floor| floor.lane == lane.as_str())?.leaves)
+    }
+
+    /// Whether its window ends at `moment`, as exactly as that can be told.
+    pub fn ends_at(&self, moment: Timestamp) -> bool {
+        self.reset
+            .is_some_and(|reset| reset.duration_since(moment).abs() <= JITTER)
     }
 }
 

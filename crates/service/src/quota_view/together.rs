@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     AvoidedView, ClosedView, FloorView, ForecastView, QuotaView, ResourceView, SpentView,
     WaitedView, WaitingView, Why, largest,
 };
-
-/// Resets of one window differ by less, from answer to answer.
-const JITTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// One view of each credential, by name. Of a bucket the latest window counts, and in it the most that anybody has seen
 /// used; what each process has sent, and what waits in it, adds up.
@@ -48,13 +45,7 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
         secondary_hits: one.secondary_hits + other.secondary_hits,
         spent: by_key(
             one.spent.into_iter().chain(other.spent),
-            |spent| {
-                (
-                    spent.lane.clone(),
-                    spent.org.clone(),
-                    spent.endpoint.clone(),
-                )
-            },
+            |spent| [&spent.lane, &spent.org, &spent.endpoint].map(String::clone),
             |one, other| SpentView {
                 requests: one.requests + other.requests,
                 units: one.units + other.units,
@@ -65,13 +56,7 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
         lately_seconds: one.lately_seconds.max(other.lately_seconds),
         waiting: by_key(
             one.waiting.into_iter().chain(other.waiting),
-            |waiting| {
-                (
-                    waiting.lane.clone(),
-                    waiting.resource.clone(),
-                    waiting.reason.clone(),
-                )
-            },
+            |waiting| [&waiting.lane, &waiting.resource, &waiting.reason].map(String::clone),
             |one, other| WaitingView {
                 requests: one.requests + other.requests,
                 until: earlier(one.until, other.until),
@@ -80,7 +65,7 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
         ),
         waited: by_key(
             one.waited.into_iter().chain(other.waited),
-            |waited| (waited.lane.clone(), waited.reason.clone()),
+            |waited| [&waited.lane, &waited.reason].map(String::clone),
             |one, other| WaitedView {
                 requests: one.requests + other.requests,
                 seconds: one.seconds + other.seconds,
@@ -89,7 +74,7 @@ fn joined(one: QuotaView, other: QuotaView) -> QuotaView {
         ),
         avoided: by_key(
             one.avoided.into_iter().chain(other.avoided),
-            |avoided| (avoided.org.clone(), avoided.mode.clone()),
+            |avoided| [&avoided.org, &avoided.mode].map(String::clone),
             |one, other| AvoidedView {
                 requests: one.requests + other.requests,
                 ..one
@@ -127,8 +112,8 @@ fn bucket(one: ResourceView, other: ResourceView) -> ResourceView {
         },
     );
     let found = match (one.reset, other.reset) {
-        (Some(reset), Some(other_reset)) if reset.duration_since(other_reset).abs() > JITTER => {
-            if reset > other_reset {
+        (Some(reset), Some(theirs)) if !one.ends_at(theirs) => {
+            if reset > theirs {
                 one
             } else {
                 other

@@ -65,21 +65,19 @@ impl Teller {
     }
 
     /// It says nothing any more, and what it said last stays.
-    fn fall_silent(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("it tells without a panic");
-        }
+    fn fall_silent(self) {
+        drop(self);
     }
 }
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        self.end();
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.thread.take().map(JoinHandle::join);
+        // A panic on top of that of a test would end all tests without a result.
+        if !std::thread::panicking() {
+            ended.transpose().expect("it tells without a panic");
+        }
     }
 }
 

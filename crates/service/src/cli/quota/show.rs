@@ -10,7 +10,7 @@ use super::{Answer, Process, Source};
 use crate::cli::span;
 use crate::cli::table::{self, Align};
 use crate::cli::wrap::wrapped;
-use crate::quota_view::{Avoided, QuotaView, SpentView, Why};
+use crate::quota_view::{Avoided, QuotaView, SpentView, WaitingView, Why};
 
 /// So many spenders of a credential are shown, or fewer where they leave no room for what stands below them.
 const SPENDERS: [usize; 4] = [15, 8, 5, 3];
@@ -177,7 +177,7 @@ fn waiting(view: &QuotaView, style: Style, lines: &mut Vec<String>) {
                 waiting.lane.clone(),
                 waiting.resource.clone(),
                 waiting.requests.to_string(),
-                reason(&waiting.reason).to_owned(),
+                reason(view, waiting).to_owned(),
                 match waiting.until {
                     Some(until) => format!("in {}", ahead(view.at, until)),
                     None => "an answer comes".to_owned(),
@@ -194,11 +194,16 @@ fn waiting(view: &QuotaView, style: Style, lines: &mut Vec<String>) {
             let seconds =
                 std::time::Duration::try_from_secs_f64(waited.seconds).unwrap_or_default();
             format!(
-                "{} {} for {} ({} requests)",
+                "{} {} for {} ({} {})",
                 waited.lane,
                 span::lasting(seconds.as_secs()),
                 waited.reason,
                 waited.requests,
+                if waited.requests == 1 {
+                    "request"
+                } else {
+                    "requests"
+                },
             )
         })
         .collect();
@@ -209,10 +214,18 @@ fn waiting(view: &QuotaView, style: Style, lines: &mut Vec<String>) {
 }
 
 /// What a lane waits for, in words that need no manual.
-fn reason(word: &str) -> &str {
-    match word {
+fn reason<'a>(view: &QuotaView, waiting: &'a WaitingView) -> &'a str {
+    let is_for_the_reset = || {
+        let mut resources = view.resources.iter();
+        let found = resources.find(|found| found.resource == waiting.resource);
+        let until = waiting.until;
+        found.is_some_and(|found| until.is_some_and(|until| found.ends_at(until)))
+    };
+    match waiting.reason.as_str() {
         "pacing" => "its turn in the window",
-        "reserve" => "the reset; the rest is reserved",
+        "reserve" if is_for_the_reset() => "the reset; the rest is reserved",
+        // The reserve falls before the reset, or the processes take turns above it.
+        "reserve" => "room above the reserve",
         "secondary" => "the secondary limits",
         "blocked" => "GitHub to reopen",
         other => other,

@@ -130,12 +130,24 @@ fn standing(found: &ResourceView) -> Paint {
     }
 }
 
+/// What comes of it as things go. Work that can wait stops at the reserve, so that it gets there first, and is gone no
+/// sooner than said.
 fn forecast(found: &ResourceView, now: Timestamp) -> String {
-    match &found.forecast {
-        None => "-".to_owned(),
-        Some(forecast) => match forecast.runs_out {
-            Some(at) => format!("gone in {}", ahead(now, at)),
-            None => format!("{} used", forecast.used_at_reset),
-        },
+    let Some(forecast) = &found.forecast else {
+        return "-".to_owned();
+    };
+    let Some(gone) = forecast.runs_out else {
+        return format!("{} used", forecast.used_at_reset);
+    };
+    let left = found.remaining.unwrap_or(0);
+    let reserve = found.left_by(Lane::Scheduled).unwrap_or(0);
+    if reserve == 0 {
+        format!("gone in {}", ahead(now, gone))
+    } else if left <= reserve {
+        format!("gone in {}+", ahead(now, gone))
+    } else {
+        let part = (left - reserve) as f64 / left as f64;
+        let there = now + gone.duration_since(now).mul_f64(part);
+        format!("reserve in {}", ahead(now, there))
     }
 }

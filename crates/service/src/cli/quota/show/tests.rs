@@ -144,10 +144,10 @@ fn everything_has_its_place_on_eighty_columns() {
     insta::assert_snapshot!(text, @r"
     credential token
     closed for 1m 3s: a secondary limit; nothing is sent
-    resource  used          left                reset       reserve  at the reset
-    core      4240   760 of 5000  #...........  in 41m 10s     1000  gone in 12m 34s
-    graphql    600  4400 of 5000  ##########..  in 41m 10s      840  1020 used
-    search       -      no limit                -                 -  -
+    resource  used          left               reset       reserve  at the reset
+    core      4240   760 of 5000  #..........  in 41m 10s     1000  gone in 12m 34s+
+    graphql    600  4400 of 5000  #########..  in 41m 10s      840  1020 used
+    search       -      no limit               -                 -  -
 
     who spends  organisation  endpoint                       last 5m  used  requests
     bulk        acme          ~wner}/{repo}/issues/comments      400  4000      2000
@@ -172,11 +172,72 @@ fn everything_has_its_place_on_eighty_columns() {
 fn a_wider_terminal_shows_whole_endpoints_and_longer_bars() {
     let lines = lines(&answer(vec![busy()]), plain(120), usize::MAX);
     for line in [
-        "core      4240   760 of 5000  ###.....................  in 41m 10s     1000  gone in 12m 34s",
+        "core      4240   760 of 5000  ###.....................  in 41m 10s     1000  gone in 12m 34s+",
         "bulk        acme          /repos/{owner}/{repo}/issues/comments      400  4000      2000",
     ] {
         assert!(lines.iter().any(|shown| shown == line), "{lines:#?}");
     }
+}
+
+#[test]
+fn what_will_not_last_is_said_to_reach_the_reserve_before_it_is_gone() {
+    let forecast = |used, leaves| {
+        let will_be_gone = ForecastView {
+            used_at_reset: 5_000,
+            runs_out: Some(later(800)),
+        };
+        let view = QuotaView {
+            resources: vec![resource("core", used, leaves, will_be_gone)],
+            ..QuotaView::new("token".to_owned(), now())
+        };
+        let lines = lines(&answer(vec![view]), plain(120), usize::MAX);
+        let bucket = lines.iter().find(|line| line.starts_with("core"));
+        let (_, said) = bucket
+            .unwrap()
+            .rsplit_once(&format!(" {leaves}  "))
+            .unwrap();
+        said.to_owned()
+    };
+    // Of 2,000 that are gone in 800 seconds the first 1,500 take 600.
+    assert_eq!(forecast(3_000, 500), "reserve in 10m");
+    // Whoever has to leave the reserve stands still by now, so that it cannot go faster.
+    assert_eq!(forecast(4_500, 500), "gone in 13m 20s+");
+    assert_eq!(forecast(4_600, 500), "gone in 13m 20s+");
+    assert_eq!(forecast(3_000, 0), "gone in 13m 20s");
+}
+
+#[test]
+fn what_waits_because_of_the_reserve_is_said_to_wait_for_the_reset_only_if_it_does() {
+    let waits_for = |until: Option<Timestamp>, reset: Option<Timestamp>| {
+        let bucket = ResourceView {
+            resource: "core".to_owned(),
+            reset,
+            ..ResourceView::default()
+        };
+        let view = QuotaView {
+            resources: vec![bucket],
+            waiting: vec![WaitingView {
+                lane: "scheduled".to_owned(),
+                resource: "core".to_owned(),
+                requests: 4,
+                reason: "reserve".to_owned(),
+                until,
+            }],
+            ..QuotaView::new("token".to_owned(), now())
+        };
+        let text = lines(&answer(vec![view]), plain(120), usize::MAX).join("\n");
+        text.contains("the reset; the rest is reserved")
+            .then_some("the reset")
+            .or(text.contains("room above the reserve").then_some("room"))
+    };
+    let reset = Some(later(600));
+    assert_eq!(waits_for(reset, reset), Some("the reset"));
+    // Resets of one window differ, and a little is added to them.
+    assert_eq!(waits_for(Some(later(599)), reset), Some("the reset"));
+    assert_eq!(waits_for(Some(later(601)), reset), Some("the reset"));
+    assert_eq!(waits_for(Some(later(512)), reset), Some("room"));
+    assert_eq!(waits_for(Some(later(60)), None), Some("room"));
+    assert_eq!(waits_for(None, reset), Some("room"));
 }
 
 #[test]
