@@ -25,6 +25,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub use choice::{LogFormat, LogLevel, UserLabel};
 pub use complaint::{Complaint, ConfigError};
 pub use environment::Environment;
+pub(crate) use key::nearest;
 pub use keys::login as parse_login;
 pub use load::{Flag, Loaded, Purpose, Request, load};
 pub use manual::markdown;

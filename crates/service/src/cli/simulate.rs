@@ -17,6 +17,7 @@ use quota::simulate::{self, JUDGED, Line, Row, Scenario, Verdict, World};
 use super::table::{Align, aligned};
 use super::{Invocation, Outcome};
 use crate::Trouble;
+use crate::config::nearest;
 
 /// Seeds where none are asked for.
 const SEEDS: u64 = 5;
@@ -30,12 +31,15 @@ const SEEDS: u64 = 5;
                   blocked      live requests refused or delayed over 1 s because of bulk work\n  \
                   p99 s        what 99 of 100 live requests waited at most\n  \
                   makespan s   until the last item was done; > where it was not\n  \
-                  x oracle     the mean of makespan by oracle, then the worst, and how it counts\n  \
+                  x oracle     the mean of makespan by oracle, then the worst\n  \
+                  ratio        whether that counts, or why it does not\n  \
                   unused       the most that was left at a reset while bulk work waited\n  \
                   above floor  by how much that exceeds what had to be left\n  \
                   below floor  bulk calls that left less, by more than an item per process\n  \
                   into block   requests sent although their sender knew of the block\n  \
-                  fairness     Jain's index of bulk calls by repository; - where there are too few\n\nExamples:\n  tidegate simulate                      \
+                  fairness     Jain's index of bulk calls by repository; - where there are too few\n\nThe bars on the mean and the worst \
+                  take in what `counts`. The one on what is unused leaves out `torture` (the scenario everything). Where the ratio does not \
+                  count, `adaptive` has to be no slower than an `even` that blocks nothing.\n\nExamples:\n  tidegate simulate                      \
                   the whole matrix, seeds 1 to 5\n  tidegate simulate --seeds 20 --json    rows for scripts\n  \
                   tidegate simulate --scenario live-1 --policy adaptive,even --seed 7,8\n  tidegate simulate --scenario bursts --policy adaptive --seed 1 --timeline bursts.svg\n  tidegate simulate --list"
 )]
@@ -69,12 +73,17 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
         &arguments.scenario,
         simulate::matrix(),
         |scenario| scenario.name,
+        || "`tidegate simulate --list` names them".to_owned(),
     )?;
     let policies = chosen(
         "policy",
         &arguments.policy,
         Policy::ALL.to_vec(),
         |policy| policy.as_str(),
+        || {
+            let names = Policy::ALL.map(Policy::as_str);
+            format!("name one of {}", names.join(", "))
+        },
     )?;
     let seeds: Vec<u64> = if arguments.seed.is_empty() {
         (1..=arguments.seeds.unwrap_or(SEEDS)).collect()
@@ -236,26 +245,22 @@ fn list(invocation: &Invocation) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Those of `all` that were asked for by name, in their own order; all where none was.
+/// Those of `all` that were asked for by name, in their own order; all where none was. `names` says where no name is near
+/// which there are.
 fn chosen<T>(
     kind: &str,
     asked: &[String],
     all: Vec<T>,
     name: impl Fn(&T) -> &'static str,
+    names: impl Fn() -> String,
 ) -> Result<Vec<T>, Trouble> {
-    if let Some(unknown) = asked
-        .iter()
-        .find(|asked| all.iter().all(|one| name(one) != *asked))
-    {
-        let nearest = all
-            .iter()
-            .map(&name)
-            .max_by(|one, other| {
-                strsim::jaro_winkler(one, unknown).total_cmp(&strsim::jaro_winkler(other, unknown))
-            })
-            .unwrap_or_default();
-        return Err(Trouble::usage(format!("there is no {kind} `{unknown}`"))
-            .remedy(format!("the nearest is `{nearest}`")));
+    let is_unknown = |asked: &&String| all.iter().all(|one| name(one) != *asked);
+    if let Some(unknown) = asked.iter().find(is_unknown) {
+        let remedy = match nearest(unknown, all.iter().map(&name)) {
+            Some(near) => format!("the nearest is `{near}`"),
+            None => names(),
+        };
+        return Err(Trouble::usage(format!("there is no {kind} `{unknown}`")).remedy(remedy));
     }
     let is_asked = |one: &T| asked.is_empty() || asked.iter().any(|asked| asked == name(one));
     Ok(all.into_iter().filter(is_asked).collect())

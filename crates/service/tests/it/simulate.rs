@@ -109,8 +109,8 @@ fn every_scenario_is_listed_by_a_name_that_can_be_asked_for() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused_with_the_nearest() {
-    for (flag, name, nearest) in [
+fn a_name_that_is_none_is_refused_with_the_nearest_or_with_all_where_none_is_near() {
+    for (flag, name, said) in [
         (
             "--scenario",
             "live-025",
@@ -121,10 +121,20 @@ fn a_name_that_is_none_is_refused_with_the_nearest() {
             "evn",
             "there is no policy `evn`: the nearest is `even`",
         ),
+        (
+            "--scenario",
+            "nonsense",
+            "there is no scenario `nonsense`: `tidegate simulate --list` names them",
+        ),
+        (
+            "--policy",
+            "foo",
+            "there is no policy `foo`: name one of adaptive, even, reactive, sprint",
+        ),
     ] {
         let ended = run(&["simulate", flag, name], &[]);
         assert_eq!((ended.code, ended.out.as_str()), (2, ""));
-        assert_eq!(ended.err, format!("tidegate: {nearest}\n"));
+        assert_eq!(ended.err, format!("tidegate: {said}\n"));
     }
 }
 
