@@ -138,7 +138,9 @@ pub(crate) fn look_at_state(path: &Path) -> Result<Sqlite, Trouble> {
     })
 }
 
-/// Says what is wrong with a file of ours.
+/// Says what is wrong with a file of ours, state or coordination. The world is to blame, not the configuration: the same
+/// name is right on another day or for another user (locked, full, read-only, damaged, not mounted yet), so that whoever
+/// restarts a node may try it again.
 pub(crate) fn unusable_file(error: backends::sqlite::OpenError) -> Trouble {
     Trouble::new(error.to_string())
         .remedy(error.remedy())

@@ -184,7 +184,6 @@ impl Inner {
                 Ok(held) => {
                     self.take(held);
                     self.standing.works(Doing::Exchange);
-                    self.sweep().await;
                 }
                 Err(error) => {
                     self.standing.fails(Doing::Exchange, &error);
@@ -194,8 +193,9 @@ impl Inner {
         }
     }
 
-    /// Tells the others what this process does, and asks what they do.
+    /// Tells the others what this process does, and asks what they do. Whoever has long been dead goes first.
     async fn ask(&self) -> port::Result<Vec<Held>> {
+        self.sweep().await;
         let mut views = (self.views)();
         let tellings: Vec<Telling> = self
             .governor
@@ -264,7 +264,7 @@ impl Inner {
         }
     }
 
-    /// Takes away what long dead processes told. Whether it worked shows with the next exchange.
+    /// Takes away what long dead processes told. Whether it worked shows with the exchange.
     async fn sweep(&self) {
         let dead = lock(&self.members).long_dead();
         for member in dead {

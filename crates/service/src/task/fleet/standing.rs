@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use backends::sqlite::OpenError;
+use backends::sqlite::{OpenError, Problem};
 use github::Clock;
 use ledger::port;
 
@@ -51,21 +51,19 @@ impl Standing {
 
     /// This did not work.
     pub(super) fn fails(&self, doing: Doing, error: &port::Error) {
-        self.is_lost(doing, chain(error), remedy(error));
+        self.is_lost(doing, told(error));
     }
 
     /// This is not answered.
     pub(super) fn hangs(&self, doing: Doing) {
-        let text = "the coordination file does not answer".to_owned();
-        self.is_lost(doing, text, None);
+        self.is_lost(doing, "the coordination file does not answer".to_owned());
     }
 
-    fn is_lost(&self, doing: Doing, text: String, remedy: Option<String>) {
+    fn is_lost(&self, doing: Doing, text: String) {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if wrong.is_empty() {
             tracing::warn!(
                 error = text,
-                remedy,
                 "coordination is lost; until it is back this process keeps to the part of each quota that it last had a right to"
             );
         }
@@ -76,9 +74,19 @@ impl Standing {
     }
 }
 
-/// What to do about it, where the file says so.
-fn remedy(error: &port::Error) -> Option<String> {
-    let mut files =
-        anyhow::Chain::new(error).filter_map(<dyn std::error::Error>::downcast_ref::<OpenError>);
-    files.next().map(OpenError::remedy)
+/// What is wrong, and what to do about it where the file says so: right behind what is wrong with the file, and the cause
+/// in brackets, which is `SQLite`'s.
+fn told(error: &port::Error) -> String {
+    let mut words = Vec::new();
+    for part in anyhow::Chain::new(error) {
+        words.push(part.to_string());
+        let file = part.downcast_ref::<OpenError>();
+        // The remedy for any other problem sends to the cause.
+        if let Some(file) = file.filter(|file| *file.problem() != Problem::Other) {
+            words.push(file.remedy());
+            let cause = part.source().map(|cause| format!(" ({})", chain(cause)));
+            return words.join(": ") + &cause.unwrap_or_default();
+        }
+    }
+    words.join(": ")
 }

@@ -87,6 +87,25 @@ async fn whoever_joins_knows_the_others_and_their_blocks_before_its_first_reques
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_one_who_is_killed_before_its_block_is_written_the_rest_learn_with_one_refusal() {
+    let world = World::new();
+    let (ada, bob) = world.two().await;
+    sleep(Duration::from_secs(5)).await;
+    ada.sees(refused(600)).await;
+    ada.kill();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(world.blocks().await, [], "nobody was there to write it");
+    assert_eq!(bob.closed_until(), None);
+    bob.sees(refused(590)).await;
+    sleep(LOOK_EVERY).await;
+    let next = world.joined("next").await;
+    let began = Instant::now();
+    next.sees(used(101)).await;
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_secs(589), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_block_is_on_the_board_at_once_and_closes_everybody_within_a_quarter_of_a_second() {
     let world = World::new();
     let (ada, bob) = world.two().await;
@@ -392,6 +411,24 @@ async fn what_a_killed_process_told_is_taken_away_a_minute_later() {
         ["ada"]
     );
     ada.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_hangs_while_the_dead_are_swept_is_said_aloud_and_ends_by_itself() {
+    let moody = Moody::new();
+    let world = World::on(moody.clone());
+    let (ada, killed) = world.two().await;
+    sleep(Duration::from_secs(10)).await;
+    killed.kill();
+    moody.turns(Mood::HangsWhenItSweeps);
+    sleep(Duration::from_secs(50)).await;
+    assert_eq!(ada.condition(), Condition::Healthy, "nobody is swept yet");
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(ada.condition(), Condition::Failed);
+    moody.turns(Mood::Answers);
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(ada.condition(), Condition::Healthy);
+    assert_eq!(world.held().await.len(), 1, "the dead one is swept");
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(super) enum Mood {
     Answers,
     Refuses,
     Hangs,
+    /// It answers until something is to be swept, and hangs from then on.
+    HangsWhenItSweeps,
 }
 
 impl Moody {
@@ -50,7 +52,7 @@ impl Moody {
             let changed = self.changed.notified();
             let mood = *lock(&self.mood);
             match mood {
-                Mood::Answers => break Ok(()),
+                Mood::Answers | Mood::HangsWhenItSweeps => break Ok(()),
                 Mood::Refuses => {
                     break Err(port::Error::Unavailable {
                         doing: "be there",
@@ -78,6 +80,9 @@ impl Coordination for Moody {
     }
 
     async fn sweep(&self, still: &Member) -> port::Result<bool> {
+        if *lock(&self.mood) == Mood::HangsWhenItSweeps {
+            self.turns(Mood::Hangs);
+        }
         self.mood().await?;
         self.board.sweep(still).await
     }
