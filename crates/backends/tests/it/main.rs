@@ -9,7 +9,6 @@ mod coordination;
 mod crash;
 mod election;
 mod open;
-mod visit;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::event::{Actor, Event, Fact, RepoId, Stream, id};
