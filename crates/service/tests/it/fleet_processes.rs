@@ -3,7 +3,7 @@
 
 mod log;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
@@ -149,20 +149,41 @@ impl Scene {
     }
 }
 
-/// The program that spends. Cargo puts it beside the folder of the test's own binary.
+/// The program that spends. Cargo puts it beside the folder of the test's own binary, and leaves one there that is out of date
+/// where a test is built alone.
 fn load_program() -> PathBuf {
+    const BUILD: &str =
+        "`cargo test -p service` builds it, and so does `cargo build -p service --example load`";
     let own = std::env::current_exe().expect("it has a path");
     let folder = own
         .ancestors()
         .nth(2)
         .expect("it is in target/PROFILE/deps");
     let program = folder.join("examples").join("load");
-    assert!(
-        program.exists(),
-        "{} is missing: `cargo test -p service` builds it, and so does `cargo build -p service --example load`",
-        program.display()
-    );
+    let path = program.display();
+    assert!(program.exists(), "{path} is missing: {BUILD}");
+    let stale = changed_since(&program, &own);
+    assert!(stale.is_empty(), "{path} is older than {stale:?}: {BUILD}");
     program
+}
+
+/// What `program` was made from and is older than, as far as the test, `own`, knows of it: what somebody changes while tests
+/// run is in neither.
+fn changed_since(program: &Path, own: &Path) -> Vec<PathBuf> {
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|found| found.modified());
+    let [built, own] = [program, own].map(|path| modified(path).expect("it is there"));
+    // Cargo's own list, as a rule of a makefile.
+    let rule = std::fs::read_to_string(program.with_extension("d")).expect("it lies beside it");
+    let (_, sources) = rule.split_once(": ").expect("a rule has a colon");
+    let sources = sources.replace("\\ ", "\0");
+    let sources = sources
+        .split_ascii_whitespace()
+        .map(|source| PathBuf::from(source.replace('\0', " ")));
+    let is_newer = |source: &PathBuf| {
+        let is_its_own = source.ends_with("examples/load.rs");
+        modified(source).map_or(true, |at| built < at && (at <= own || is_its_own))
+    };
+    sources.filter(is_newer).collect()
 }
 
 /// Processes that share a credential for three windows.
