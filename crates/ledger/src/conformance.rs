@@ -193,6 +193,7 @@ macro_rules! election_cases {
             an_office_given_back_is_free_and_keeps_its_epoch
             who_has_lost_the_office_gives_nothing_back
             each_holder_has_a_higher_epoch_than_the_one_before
+            one_candidate_leads_at_a_time_and_is_followed_in_time
         }
     };
 }

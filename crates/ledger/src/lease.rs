@@ -82,7 +82,7 @@ pub enum Next {
     Ended,
 }
 
-/// A change of what the candidate is. Each is told once.
+/// A change of what the candidate is. Each is told once, and from a beginning to its end the trust had no gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edge {
     /// It leads from now on.
@@ -127,6 +127,8 @@ pub struct Candidate {
     due: Duration,
     /// The epoch of the last edge that was told, if that was a beginning.
     told: Option<u64>,
+    /// Its trust was over before the answer came that gave it a new one: that has to be told, too.
+    has_lapsed: bool,
     /// Wants to go, and will have gone by then.
     leaves_by: Option<Duration>,
 }
@@ -171,6 +173,7 @@ impl Candidate {
             is_haunted: false,
             due: Duration::ZERO,
             told: None,
+            has_lapsed: false,
             leaves_by: None,
         }
     }
@@ -235,6 +238,7 @@ impl Candidate {
             return;
         };
         self.is_unsure = false;
+        self.has_lapsed |= self.told.is_some() && self.reign(now).is_none();
         match step {
             Step::Look => self.has_looked(office.as_ref(), sent, now, jitter),
             Step::Take { over, .. } => {
@@ -279,8 +283,11 @@ impl Candidate {
     /// What has to be told, one at a time.
     fn edge(&mut self, reign: Option<Reign>) -> Option<Edge> {
         match (self.told, reign) {
-            (Some(epoch), reign) if reign.is_none_or(|reign| reign.epoch != epoch) => {
+            (Some(epoch), reign)
+                if self.has_lapsed || reign.is_none_or(|reign| reign.epoch != epoch) =>
+            {
                 self.told = None;
+                self.has_lapsed = false;
                 Some(Edge::LeadsNoMore { epoch })
             }
             (None, Some(reign)) => {

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::fixture::together;
+use crate::lease::{Candidate, Figures, Next, Reign};
 use crate::port::election::{Election, Office};
 
 /// Opens a fresh, empty store, and gives so many handles to it, as so many candidates have them.
@@ -282,4 +284,111 @@ pub async fn each_holder_has_a_higher_epoch_than_the_one_before(open: Open<'_>) 
         }
         over = look(&stores[0]).await;
     }
+}
+
+/// One that campaigns by a handle of its own.
+struct Campaign {
+    candidate: Candidate,
+    store: Store,
+    /// When there is something to do for it.
+    due: Duration,
+}
+
+/// Several campaigns, on a clock that only goes on when a step is taken or nothing is left to do.
+struct Race {
+    now: Duration,
+    campaigns: Vec<Campaign>,
+}
+
+impl Race {
+    /// Lets the next one do what is due.
+    async fn go_on(&mut self) {
+        let next = self
+            .campaigns
+            .iter_mut()
+            .min_by_key(|campaign| campaign.due);
+        let campaign = next.expect("somebody campaigns");
+        self.now = self.now.max(campaign.due);
+        loop {
+            match campaign.candidate.next(self.now) {
+                Next::Tell(_) => {}
+                Next::Do { step, .. } => {
+                    let answer = step.on(&*campaign.store).await;
+                    self.now += Duration::from_millis(10);
+                    campaign.candidate.answered(&answer, self.now, 0.5);
+                }
+                Next::Wait { until } => {
+                    campaign.due = until;
+                    break;
+                }
+                Next::Ended => {
+                    campaign.due = Duration::MAX;
+                    break;
+                }
+            }
+        }
+        let leads = |campaign: &&Campaign| campaign.candidate.reign(self.now).is_some();
+        let leaders = self.campaigns.iter().filter(leads).count();
+        assert!(leaders <= 1, "at {:?} {leaders} lead", self.now);
+    }
+
+    fn leader(&self) -> Option<(usize, Reign)> {
+        let reign = |campaign: &Campaign| campaign.candidate.reign(self.now);
+        let mut reigns = self.campaigns.iter().map(reign).enumerate();
+        reigns.find_map(|(number, reign)| Some((number, reign?)))
+    }
+
+    /// Goes on until somebody leads, and says who, and after how long.
+    async fn won(&mut self) -> (usize, Reign, Duration) {
+        let start = self.now;
+        loop {
+            if let Some((number, reign)) = self.leader() {
+                return (number, reign, self.now - start);
+            }
+            self.go_on().await;
+        }
+    }
+}
+
+/// The whole of an election, without a wait: who leads goes on leading, who is killed is followed within the lease, and who
+/// leaves within a second.
+pub async fn one_candidate_leads_at_a_time_and_is_followed_in_time(open: Open<'_>) {
+    let stores = open(4).into_iter().enumerate();
+    let campaign = |(number, store)| Campaign {
+        candidate: Candidate::new(format!("candidate-{number}"), Figures::DEFAULT),
+        store,
+        due: Duration::from_millis(137 * number as u64),
+    };
+    let mut race = Race {
+        now: Duration::ZERO,
+        campaigns: stores.map(campaign).collect(),
+    };
+    let (first, reign, after) = race.won().await;
+    assert!(after < Figures::DEFAULT.lease, "{after:?}");
+    let epoch = reign.epoch;
+    while race.now < Duration::from_secs(60) {
+        race.go_on().await;
+        let leader = race.leader().map(|(number, reign)| (number, reign.epoch));
+        assert_eq!(leader, Some((first, epoch)), "at {:?}", race.now);
+    }
+
+    drop(race.campaigns.remove(first));
+    let (second, reign, after) = race.won().await;
+    assert!(
+        after < Figures::DEFAULT.lease,
+        "{after:?} after one was killed"
+    );
+    assert!(reign.epoch > epoch, "{reign:?} after {epoch}");
+    let epoch = reign.epoch;
+
+    let leaves = &mut race.campaigns[second];
+    leaves.candidate.leave(race.now);
+    leaves.due = race.now;
+    let (third, reign, after) = race.won().await;
+    assert_ne!(third, second);
+    assert!(
+        after < Duration::from_secs(1),
+        "{after:?} after one has left"
+    );
+    assert!(reign.epoch > epoch, "{reign:?} after {epoch}");
 }

@@ -303,6 +303,21 @@ fn what_is_told_is_told_once() {
     assert_eq!(play.next(), Next::Wait { until: at(65.0) });
 }
 
+/// It was stopped while it waited for the answer.
+#[test]
+fn a_trust_that_was_over_before_the_next_one_came_is_told_to_have_been_over() {
+    let mut play = Play::leading("a");
+    play.now = 9.0;
+    play.asks(Step::Renew(office("me", 7, "a")), 1.0);
+    play.now = 12.0;
+    play.answers(Some(office("me", 7, "b")));
+    play.leads(Some(19.0));
+    play.tells(Edge::LeadsNoMore { epoch: 7 });
+    let until = at(19.0);
+    play.tells(Edge::Leads(Reign { epoch: 7, until }));
+    play.waits(14.0);
+}
+
 /// Somebody may lead whom the store has forgotten.
 #[test]
 fn an_office_that_nobody_is_known_to_have_held_is_taken_at_once_and_led_after_the_patience() {

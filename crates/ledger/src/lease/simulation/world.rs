@@ -105,6 +105,8 @@ struct Process {
     is_asking: bool,
     is_gone: bool,
     stopped_until: Duration,
+    /// Leaves as soon as it waits for no answer.
+    is_leaving: bool,
     /// As it was told by the edges.
     leads: Option<u64>,
     term: Option<u64>,
@@ -336,19 +338,20 @@ impl World {
                 self.down_until = (self.now + self.dice.span(100, 30_000)).min(CALM);
             }
             Event::Calm => {
-                for _ in self
-                    .processes
-                    .iter()
-                    .filter(|process| !process.is_gone)
-                    .count()..3
-                {
+                let stays =
+                    |process: &&Process| !process.is_gone && process.candidate.leaves_by.is_none();
+                for _ in self.processes.iter().filter(stays).count()..3 {
                     self.start(false);
                 }
             }
             Event::CleanEnd => {
                 let leader = self.leader().expect("somebody leads");
                 self.left_at = Some(self.now);
-                self.leave(leader);
+                if self.processes[leader].is_asking {
+                    self.processes[leader].is_leaving = true;
+                } else {
+                    self.leave(leader);
+                }
             }
             Event::Kill => {
                 let leader = self.leader().expect("somebody leads");
@@ -394,6 +397,7 @@ impl World {
             is_asking: false,
             is_gone: false,
             stopped_until: Duration::ZERO,
+            is_leaving: false,
             leads: None,
             term: None,
             trust: None,
@@ -429,6 +433,10 @@ impl World {
                         self.at(at, Event::Apply { who, turn, step });
                     }
                     return;
+                }
+                Next::Wait { .. } if std::mem::take(&mut self.processes[who].is_leaving) => {
+                    let process = &mut self.processes[who];
+                    process.candidate.leave(process.clock.shows(self.now));
                 }
                 Next::Wait { until } => {
                     self.wait(who, until, false);
@@ -579,6 +587,7 @@ impl World {
         self.report.outlived_trusts += u64::from(outlives);
     }
 
+    /// Also while it waits for an answer.
     fn leave(&mut self, who: usize) {
         let Some(who) = self.pick(who) else { return };
         if self.now < self.processes[who].stopped_until {
