@@ -22,7 +22,7 @@ pub use issues::{Issue, IssueTimeline, Issues};
 pub use meta::{RateLimits, Viewer, ViewerUser};
 pub use pages::Pages;
 pub use points::points;
-pub use probe::{NewestItem, Owner, Probe, ProbedRepo};
+pub use probe::{NewestItem, Owner, Probe, ProbeOne, ProbedRepo};
 pub use pulls::{Pull, PullReviews, PullTimeline, Pulls, Review, ReviewState};
 pub use shared::{Actor, Branch, Connection, Count, PageInfo, TimelineItem};
 
@@ -30,12 +30,13 @@ pub use comments::{ISSUE_COMMENTS, PULL_COMMENTS};
 pub use commits::{COMMITS, HEAD};
 pub use issues::{ISSUE_TIMELINE, ISSUES};
 pub use meta::{RATE_LIMIT, VIEWER};
-pub use probe::PROBE;
+pub use probe::{PROBE, PROBE_ONE};
 pub use pulls::{PULL_REVIEWS, PULL_TIMELINE, PULLS};
 
 /// Every document, with the name that its requests are counted under; the published schema is checked against this list.
 pub const DOCUMENTS: &[(&str, &str)] = &[
     ("graphql Probe", PROBE),
+    ("graphql ProbeOne", PROBE_ONE),
     ("graphql Head", HEAD),
     ("graphql Commits", COMMITS),
     ("graphql Pulls", PULLS),

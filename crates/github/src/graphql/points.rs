@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{COMMITS, HEAD, ISSUES, PROBE, PULLS, RATE_LIMIT};
+    use super::super::{COMMITS, HEAD, ISSUES, PROBE, PROBE_ONE, PULLS, RATE_LIMIT};
     use super::points;
 
     #[test]
@@ -133,9 +133,9 @@ mod tests {
 
     #[test]
     fn the_documents_cost_what_the_probe_s_design_says_and_less_on_smaller_pages() {
-        let of =
-            |first| [PROBE, COMMITS, PULLS, ISSUES, HEAD, RATE_LIMIT].map(|d| points(d, first));
-        assert_eq!(of(100), [2, 1, 2, 1, 1, 1]);
-        assert_eq!(of(10), [1; 6]);
+        let documents = [PROBE, PROBE_ONE, COMMITS, PULLS, ISSUES, HEAD, RATE_LIMIT];
+        let of = |first| documents.map(|document| points(document, first));
+        assert_eq!(of(100), [2, 1, 1, 2, 1, 1, 1]);
+        assert_eq!(of(10), [1; 7]);
     }
 }

@@ -6,8 +6,19 @@ use serde::Deserialize;
 use super::envelope::RateLimit;
 use super::shared::{Branch, Connection, id};
 
+/// What a fingerprint needs of one repository.
+macro_rules! fields {
+    () => {
+        "databaseId id name isArchived isDisabled isFork isEmpty hasIssuesEnabled createdAt pushedAt updatedAt
+        defaultBranchRef { name target { oid } }
+        pullRequests(first: 1, orderBy: { field: UPDATED_AT, direction: DESC }) { totalCount nodes { number updatedAt } }
+        issues(first: 1, orderBy: { field: UPDATED_AT, direction: DESC }) { totalCount nodes { number updatedAt } }"
+    };
+}
+
 /// All repositories of `$owner`, by name, with what a fingerprint needs.
-pub const PROBE: &str = "\
+pub const PROBE: &str = concat!(
+    "\
 query Probe($owner: String!, $first: Int!, $after: String) {
   repositoryOwner(login: $owner) {
     __typename
@@ -16,15 +27,35 @@ query Probe($owner: String!, $first: Int!, $after: String) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes {
-        databaseId id name isArchived isDisabled isFork isEmpty hasIssuesEnabled createdAt pushedAt updatedAt
-        defaultBranchRef { name target { oid } }
-        pullRequests(first: 1, orderBy: { field: UPDATED_AT, direction: DESC }) { totalCount nodes { number updatedAt } }
-        issues(first: 1, orderBy: { field: UPDATED_AT, direction: DESC }) { totalCount nodes { number updatedAt } }
+        ",
+    fields!(),
+    "
       }
     }
   }
   rateLimit { cost limit remaining used resetAt }
-}";
+}"
+);
+
+/// The repository `$name` of `$owner`, as [`PROBE`] sees it.
+pub const PROBE_ONE: &str = concat!(
+    "\
+query ProbeOne($owner: String!, $name: String!) {
+  repository(owner: $owner, name: $name) {
+        ",
+    fields!(),
+    "
+  }
+  rateLimit { cost limit remaining used resetAt }
+}"
+);
+
+/// The answer to [`PROBE_ONE`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct ProbeOne {
+    /// Absent where GitHub knows no such repository.
+    pub repository: Option<ProbedRepo>,
+}
 
 /// The answer to [`PROBE`].
 #[derive(Debug, Clone, Deserialize)]
