@@ -4,4 +4,6 @@
 //! `ledger`, and the suite in `ledger::conformance` holds every adapter to it.
 
 mod message;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod sqlite;

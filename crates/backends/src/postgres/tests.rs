@@ -1,0 +1,4 @@
+//! On a real server: see [`space::url`] for where it is. Each test has a schema of its own, which goes with it.
+
+mod conformance;
+mod space;
