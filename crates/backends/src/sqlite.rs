@@ -2,8 +2,8 @@
 //! file of its own ([`Coordination`]).
 //!
 //! One node works on a file at a time ([`Sqlite::open`] takes a lock beside it), with one writer thread and a few readers
-//! in WAL mode, every commit synced. Anyone may read at the same time ([`Sqlite::read_only`]). All times are integers,
-//! milliseconds since 1970. What events and coverage mean is decided in `ledger`.
+//! in WAL mode, every commit synced. Anyone may read at the same time ([`Sqlite::read_only`]), and make short changes
+//! ([`Sqlite::visit`]). All times are integers, microseconds since 1970. What events and coverage mean is decided in `ledger`.
 
 mod backfill;
 mod changes;
@@ -22,6 +22,7 @@ mod repos;
 mod rows;
 mod state;
 mod term;
+mod visit;
 mod writer;
 
 use std::ffi::{OsStr, OsString};
@@ -60,7 +61,8 @@ pub struct Sqlite {
 struct Parts {
     readers: Option<Readers>,
     writer: Option<Writer>,
-    _lock: Option<Lock>,
+    /// None for a reader, a visitor, and in memory.
+    lock: Option<Lock>,
     bound: state::Bound,
 }
 
@@ -96,7 +98,7 @@ impl Sqlite {
             parts: Arc::new(Parts {
                 readers: None,
                 writer: Some(writer),
-                _lock: None,
+                lock: None,
                 bound: state::BOUND,
             }),
         })
@@ -126,10 +128,15 @@ impl Sqlite {
             parts: Arc::new(Parts {
                 readers: Some(readers),
                 writer: None,
-                _lock: None,
+                lock: None,
                 bound: state::BOUND,
             }),
         })
+    }
+
+    /// Whether nobody else works on it: this is the node's own, or in memory.
+    fn is_the_nodes(&self) -> bool {
+        self.parts.lock.is_some() || self.parts.readers.is_none()
     }
 
     /// One atomic change; answered when it is on disk.
@@ -198,7 +205,7 @@ fn open(path: &Path, patience: Duration) -> Result<Sqlite, OpenError> {
         parts: Arc::new(Parts {
             readers: Some(readers),
             writer: Some(writer),
-            _lock: Some(lock),
+            lock: Some(lock),
             bound: state::BOUND,
         }),
     })
@@ -221,10 +228,7 @@ fn bring_up_to_date(
         Found::Version(_) | Found::Empty => {}
     }
     prepare(connection, patience).map_err(sql)?;
-    let mode: String = connection
-        .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .map_err(sql)?;
-    if mode != "wal" {
+    if !is_wal(connection).map_err(sql)? {
         // The file system has no shared memory for the log's index: a network file system, mostly.
         return Err(OpenError::new(path, Problem::Disk));
     }
@@ -308,6 +312,11 @@ fn prepare(connection: &Connection, patience: Duration) -> rusqlite::Result<()> 
     })?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
+}
+
+fn is_wal(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(mode == "wal")
 }
 
 /// A connection that cannot write, and has shown that it can read.

@@ -79,7 +79,8 @@ impl Tag {
 impl SqliteQueue {
     /// The queue in `store`, with these delays. What an earlier process had in hand waits again.
     ///
-    /// Where `store` was opened to be read, only [`BackfillQueue::depth`] answers.
+    /// Where `store` was opened to be read, only [`BackfillQueue::depth`] answers. In that of a visitor nothing that is in hand
+    /// is touched: it is the node's.
     ///
     /// # Errors
     ///
@@ -95,14 +96,15 @@ impl SqliteQueue {
             clock: Arc::new(clock),
             wait: Arc::default(),
         };
+        if !store.is_the_nodes() {
+            return Ok(queue);
+        }
         let sql = "UPDATE messages SET in_hand = 0, visible_at = 0 WHERE in_hand";
         let opened = store
             .write(move |connection| Ok(connection.execute(sql, [])?))
             .await;
-        match opened {
-            Ok(_) | Err(Fault::ReadOnly) => Ok(queue),
-            Err(fault) => Err(fault.while_it_should("open the queue")),
-        }
+        opened.map_err(|fault| fault.while_it_should("open the queue"))?;
+        Ok(queue)
     }
 
     /// Hands a message out, if there is one that anybody may have; else says when there will be one, if one is known of.

@@ -9,6 +9,7 @@ mod coordination;
 mod crash;
 mod election;
 mod open;
+mod visit;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::event::{Actor, Event, Fact, RepoId, Stream, id};
