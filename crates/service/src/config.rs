@@ -22,7 +22,10 @@ mod span;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use choice::{LogFormat, LogLevel, UserLabel};
+pub use choice::{
+    ActivityStore, CoordinationStore, ElectionBy, LogFormat, LogLevel, QueueBroker, Switch,
+    UserLabel,
+};
 pub use complaint::{Complaint, ConfigError};
 pub use environment::Environment;
 pub(crate) use key::nearest;
@@ -56,8 +59,22 @@ pub struct Config {
     pub api: Api,
     /// Where the node keeps what it knows.
     pub state: State,
+    /// Where events and coverage lie.
+    pub activity: Activity,
     /// Where it meets the processes that share a credential with it.
     pub coordination: Coordination,
+    /// Who says which node leads.
+    pub election: Election,
+    /// How gaps are filled.
+    pub backfill: Backfill,
+    /// When an organisation that fails again and again is left alone.
+    pub health: Health,
+    /// How the PostgreSQL database of the state is used.
+    pub postgres: Postgres,
+    /// The Redis server, where something lies there.
+    pub redis: Redis,
+    /// The RabbitMQ server, where tasks wait there.
+    pub rabbitmq: RabbitMq,
     /// What the node says while it works.
     pub log: Log,
 }
@@ -189,15 +206,96 @@ pub struct Api {
 /// Where the node keeps what it knows.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    /// The database file.
+    /// The database file, unless there is a URL.
     pub path: PathBuf,
+    /// The PostgreSQL database.
+    pub url: Option<Secret>,
+}
+
+/// Where events and coverage lie.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    /// Where.
+    pub store: ActivityStore,
 }
 
 /// Where processes meet that share a credential.
 #[derive(Clone, Debug, Default)]
 pub struct Coordination {
+    /// Where.
+    pub store: CoordinationStore,
     /// The database file. Never empty in a configuration that was loaded.
     pub path: PathBuf,
+}
+
+/// Who says which node leads.
+#[derive(Clone, Debug, Default)]
+pub struct Election {
+    /// Who.
+    pub by: ElectionBy,
+    /// The name of the Kubernetes Lease.
+    pub lease: String,
+    /// Its namespace, if it is not that of the pod.
+    pub namespace: Option<String>,
+}
+
+/// How gaps are filled.
+#[derive(Clone, Debug, Default)]
+pub struct Backfill {
+    /// Where the tasks wait.
+    pub broker: QueueBroker,
+    /// How many tasks this node works on at the same time; 0 leaves them to other nodes.
+    pub consumers: u64,
+    /// The pauses after the first, second, … failed attempt; after the last one the gap is stuck.
+    pub retry_delays: Vec<Duration>,
+    /// A message older than this is dropped; its gap is dispatched anew.
+    pub max_message_age: Duration,
+    /// A gap whose task has been silent for so long is dispatched again.
+    pub silence: Duration,
+}
+
+/// When an organisation that fails again and again is left alone.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// So many failed cycles in a row.
+    pub unhealthy_failure_threshold: u64,
+    /// The first pause; each further one is twice as long, up to a quarter of an hour.
+    pub unhealthy_cooldown: Duration,
+    /// So many good probes in a row end it.
+    pub recovery_probes: u64,
+}
+
+/// How the PostgreSQL database of the state is used.
+#[derive(Clone, Debug, Default)]
+pub struct Postgres {
+    /// The schema that the tables lie in.
+    pub schema: String,
+    /// Whether notifications are listened to.
+    pub notify: Switch,
+}
+
+/// The Redis server.
+#[derive(Clone, Debug, Default)]
+pub struct Redis {
+    /// Where it is.
+    pub url: Option<Secret>,
+    /// Sentinels that know where the master is.
+    pub sentinels: Vec<String>,
+    /// The master's name at the sentinels.
+    pub master: String,
+    /// A file with the certificates that the server's is signed with.
+    pub ca_file: Option<PathBuf>,
+    /// What the names of all keys begin with.
+    pub prefix: String,
+}
+
+/// The RabbitMQ server.
+#[derive(Clone, Debug, Default)]
+pub struct RabbitMq {
+    /// Where it is.
+    pub url: Option<Secret>,
+    /// What the names of the exchange and the queues begin with.
+    pub prefix: String,
 }
 
 /// What the node says while it works.
@@ -231,7 +329,14 @@ impl Config {
             http: Http::default(),
             api: Api::default(),
             state: State::default(),
+            activity: Activity::default(),
             coordination: Coordination::default(),
+            election: Election::default(),
+            backfill: Backfill::default(),
+            health: Health::default(),
+            postgres: Postgres::default(),
+            redis: Redis::default(),
+            rabbitmq: RabbitMq::default(),
             log: Log::default(),
         }
     }

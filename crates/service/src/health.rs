@@ -21,6 +21,10 @@ pub enum Component {
     Scheduler,
     /// The file in which processes that share a credential meet: without it the node keeps to its part.
     Coordination,
+    /// The office of the leader, where several nodes may hold it.
+    Election,
+    /// The queue of backfill tasks.
+    Queue,
     /// GitHub, as one organisation sees it.
     GitHub(String),
 }
@@ -33,6 +37,8 @@ impl Component {
             Component::Exporter => "exporter",
             Component::Scheduler => "scheduler",
             Component::Coordination => "coordination",
+            Component::Election => "election",
+            Component::Queue => "queue",
             Component::GitHub(_) => "github",
         }
     }
@@ -336,7 +342,7 @@ pub struct Report {
 /// What `/healthz` says of one part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ComponentReport {
-    /// `state`, `exporter`, `scheduler`, `coordination`, `github`.
+    /// `state`, `exporter`, `scheduler`, `coordination`, `election`, `queue`, `github`.
     pub name: &'static str,
     /// The organisation it is about.
     #[serde(skip_serializing_if = "Option::is_none")]

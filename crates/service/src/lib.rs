@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 
 pub mod node;
+pub mod role;
 pub mod wire;
 
 pub mod task;

@@ -3,48 +3,49 @@
 //! Start reading at [`Node::run`]. A node begins to serve before it has read anything, and goes on serving whatever
 //! happens to GitHub. It ends when it is told to, or when its very first cycles show that it was configured wrong.
 
-use std::collections::HashSet;
+mod roles;
+
+use std::collections::{HashMap, HashSet};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use backends::sqlite::Sqlite;
 use github::graphql::Pages;
-use github::{AnswerStore, Client, Clock, Governor, Lane, Transport};
+use github::{AnswerStore, Client, Clock, Governor, Transport};
 use ledger::aggregate::Aggregate;
-use ledger::port::Coordination;
+use ledger::lease::{Candidate, Figures};
 use ledger::port::activity::Activity;
-use tokio::sync::{Notify, mpsc};
+use ledger::port::queue::Depth;
+use ledger::port::{self, Election, Term};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::roles::Roles;
 use crate::config::Config;
 use crate::export::{self, Snapshots};
-use crate::health::{Component, Health, Role};
+use crate::health::{Component, Health, Report};
 use crate::quota_view::{self, Lately, QuotaView};
+use crate::role::{self, RoleManager, elector};
+use crate::task::backfill::{Backfill, Counts, Patience};
+use crate::task::cooldown;
 use crate::task::fleet::{self, Fleet};
 use crate::task::keep_running;
-use crate::task::schedule::Schedule;
-use crate::task::scrape::Scrape;
+use crate::task::scrape::{Cycle, Progress, Scrape};
 use crate::task::snapshot::{Followed, Publish};
-use crate::wire::{self, Connected, Plan};
+use crate::wire::{self, Connected, Plan, Stores};
 use crate::{Trouble, http};
 
 /// What is under way may finish within this when the node leaves.
 const DRAIN: Duration = Duration::from_secs(30);
-
-/// Organisations start this far apart, so that they do not all ask in one instant.
-const APART: Duration = Duration::from_millis(250);
 
 /// What a node is made of that differs between production, the demo and tests.
 pub struct Outside {
     /// What time it is.
     pub clock: Clock,
     /// Where everything is kept.
-    pub store: Sqlite,
-    /// Where it meets the processes that share a credential with it.
-    pub coordination: Arc<dyn Coordination>,
+    pub stores: Stores,
     /// The way to GitHub.
     pub transport: Transport,
 }
@@ -54,44 +55,39 @@ pub struct Node {
     config: Config,
     clock: Clock,
     store: Arc<dyn Activity>,
-    scrapes: Vec<Arc<Scrape>>,
+    election: Option<Arc<dyn Election>>,
+    roles: Roles,
     fleet: Fleet,
     publish: Publish,
     health: Health,
     snapshots: Snapshots,
-    /// Whether any organisation was ever read into this state.
-    has_data: bool,
+    /// Hears how the first cycles ended.
+    heard: mpsc::Receiver<(String, Option<Trouble>)>,
 }
 
 impl Node {
-    /// Puts a node together, in order, and takes office.
+    /// Puts a node together, in order. It has no role yet.
     ///
     /// # Errors
     ///
-    /// Only the store's.
+    /// That the other processes of its credentials cannot be met.
     pub async fn build(config: Config, plan: Plan, outside: Outside) -> anyhow::Result<Node> {
         let Outside {
             clock,
-            store,
-            coordination,
+            stores,
             transport,
         } = outside;
+        let Stores {
+            state,
+            activity,
+            queue,
+            election,
+            coordination,
+        } = stores;
         let started = clock.now();
         let governor = wire::governor(&config, clock);
-        let activity: Arc<dyn Activity> = Arc::new(store.clone());
-        let answers: Arc<dyn AnswerStore> = Arc::new(wire::KeptInState {
-            state: Arc::new(store),
-            clock,
-        });
+        let answers: Arc<dyn AnswerStore> = Arc::new(wire::KeptInState { state, clock });
         let connected = plan.connect(clock, &governor, &transport, &answers);
-
-        let holder = format!("tidegate-{}", std::process::id());
-        let term = activity
-            .lead(&holder, started)
-            .await
-            .context("cannot begin to work on the state")?;
-        let known = activity.orgs().await.context("cannot read the state")?;
-        let has_data = known.iter().any(|org| org.last_read.is_some());
 
         let orgs: Vec<String> = connected
             .iter()
@@ -102,18 +98,20 @@ impl Node {
             Component::Exporter,
             Component::Scheduler,
             Component::Coordination,
+            Component::Queue,
         ];
         let parts = parts
             .into_iter()
+            .chain(election.is_some().then_some(Component::Election))
             .chain(orgs.iter().cloned().map(Component::GitHub));
         let health = Health::new(parts, started);
-        health.role(Role::Leader, Some(term.0));
         let clients = distinct(&connected);
+        let name = fleet::member_name();
         let fleet = Fleet::new(
             Arc::clone(&governor),
             coordination,
             clock,
-            fleet::member_name(),
+            name.clone(),
             views(&governor, &clients, clock),
             health.clone(),
         );
@@ -147,31 +145,103 @@ impl Node {
                 org,
                 client,
                 store: Arc::clone(&activity),
-                term,
                 clock,
-                lane: Lane::Scheduled,
                 settings: config.scrape.clone(),
                 pages: Pages::new(),
                 refused: Mutex::default(),
             })
         };
-        let scrapes = connected.into_iter().map(scrape).collect();
+        let scrapes: Vec<Arc<Scrape>> = connected.into_iter().map(scrape).collect();
+        let by_name = |scrape: &Arc<Scrape>| (scrape.org.to_ascii_lowercase(), Arc::clone(scrape));
+        let backfill = Backfill {
+            scrapes: Arc::new(scrapes.iter().map(by_name).collect::<HashMap<_, _>>()),
+            store: Arc::clone(&activity),
+            queue,
+            clock,
+            holder: name.clone(),
+            patience: Patience {
+                delays: config.backfill.retry_delays.clone(),
+                max_message_age: config.backfill.max_message_age,
+            },
+            counts: Counts::default(),
+            health: health.clone(),
+            after: Arc::clone(&publish.nudge),
+        };
+        let (outcomes, heard) = mpsc::channel(scrapes.len().max(1));
+        let roles = Roles(Arc::new(roles::Parts {
+            scrapes,
+            store: Arc::clone(&activity),
+            clock,
+            name,
+            backfill,
+            consumers: config.backfill.consumers,
+            interval: config.scrape.interval,
+            silence: config.backfill.silence,
+            cooldown: cooldown::Settings {
+                threshold: config.health.unhealthy_failure_threshold,
+                pause: config.health.unhealthy_cooldown,
+                good_probes: config.health.recovery_probes,
+            },
+            health: health.clone(),
+            after: Arc::clone(&publish.nudge),
+            outcomes,
+            api_url: config.github.api_url.clone(),
+            running: Mutex::default(),
+        }));
         Ok(Node {
             config,
             clock,
             store: activity,
-            scrapes,
+            election,
+            roles,
             fleet,
             publish,
             health,
             snapshots,
-            has_data,
+            heard,
         })
     }
 
     /// One scrape per organisation, in the order of the configuration.
     pub fn scrapes(&self) -> &[Arc<Scrape>] {
-        &self.scrapes
+        &self.roles.0.scrapes
+    }
+
+    /// Takes office in the store, for whoever drives a node that does not run by itself.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's.
+    pub async fn lead(&self) -> port::Result<Term> {
+        self.store.lead(&self.roles.0.name, self.clock.now()).await
+    }
+
+    /// One cycle of every organisation, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's.
+    pub async fn run_leader_cycle(&self, term: Term) -> port::Result<Vec<Cycle>> {
+        let mut cycles = Vec::new();
+        for scrape in self.scrapes() {
+            let (progress, _unseen) = watch::channel(Progress::default());
+            cycles.push(scrape.cycle(term, &progress).await?);
+        }
+        Ok(cycles)
+    }
+
+    /// What `/healthz` says now.
+    pub fn current_status(&self) -> Report {
+        self.health.report(self.clock.now())
+    }
+
+    /// What the queue of backfill tasks holds.
+    ///
+    /// # Errors
+    ///
+    /// Only the queue's.
+    pub async fn queue_depth(&self) -> port::Result<Depth> {
+        self.roles.0.backfill.queue.depth().await
     }
 
     /// The store of activity.
@@ -236,30 +306,21 @@ impl Node {
             })
             .await;
         });
-        let (outcomes, heard) = mpsc::channel(self.scrapes.len().max(1));
-        for (number, scrape) in (0_u32..).zip(&self.scrapes) {
-            let schedule = Schedule {
-                scrape: Arc::clone(scrape),
-                interval: self.config.scrape.interval,
-                offset: APART * number,
-                health: self.health.clone(),
-                after: Arc::clone(&self.publish.nudge),
-                outcomes: outcomes.clone(),
-                api_url: self.config.github.api_url.clone(),
-            };
-            let token = leave.clone();
-            tasks.spawn(async move {
-                keep_running("schedule", token.clone(), || {
-                    schedule.clone().run(token.clone())
-                })
-                .await;
-            });
-        }
+        // A store that is down says nothing of how this node was configured.
+        let known = self.store.orgs().await.unwrap_or_default();
+        let has_data = known.iter().any(|org| org.last_read.is_some());
+        let resign = CancellationToken::new();
+        let campaign_over = resign.clone();
+        let (leadership, campaign) = self.campaign(campaign_over, known.is_empty());
+        let resign = resign.drop_guard();
+        let manager = RoleManager::new(self.roles.clone()).run(leadership, leave.clone());
+        tasks.spawn(manager);
         self.health.ready();
 
+        let organisations = self.scrapes().len();
         let misconfigured = tokio::select! {
             () = leave.cancelled() => None,
-            trouble = all_wrong(heard, self.scrapes.len()), if !self.has_data => trouble,
+            trouble = all_wrong(self.heard, organisations), if !has_data => trouble,
         };
         if misconfigured.is_none() {
             leave.cancelled().await;
@@ -273,6 +334,11 @@ impl Node {
                 DRAIN.as_secs()
             );
         }
+        // The office is given back when nothing is done in its name any more.
+        drop(resign);
+        if let Err(error) = campaign.await {
+            tracing::error!(%error, "the campaign ended in a panic");
+        }
         // Last, so that what the requests under way have met is told, too.
         fleet.leave().await;
         serve_until.cancel();
@@ -281,6 +347,42 @@ impl Node {
             .context("the server failed")?
             .context("the server failed")?;
         misconfigured.map_or(Ok(()), |trouble| Err(trouble.into()))
+    }
+}
+
+impl Node {
+    /// Who leads, as a stream, and the task that finds it out. That ends, and gives the office back, once `resign` is
+    /// cancelled.
+    fn campaign(
+        &self,
+        resign: CancellationToken,
+        is_new: bool,
+    ) -> (watch::Receiver<role::Leadership>, JoinHandle<()>) {
+        let Some(election) = &self.election else {
+            let (keep, leadership) = elector::undisputed();
+            let task = tokio::spawn(async move {
+                resign.cancelled().await;
+                drop(keep);
+            });
+            return (leadership, task);
+        };
+        let (tell, leadership) = watch::channel(role::Leadership::Unknown);
+        let (health, clock) = (self.health.clone(), self.clock);
+        let heard: elector::Heard = Arc::new(move |outcome| match outcome {
+            Ok(()) => health.healthy(&Component::Election, clock.now()),
+            Err(error) => {
+                let text = crate::task::scrape::chain(error);
+                health.failed(&Component::Election, text, clock.now());
+            }
+        });
+        let name = self.roles.0.name.clone();
+        let candidate = if is_new {
+            Candidate::of_a_new_store(name, Figures::DEFAULT)
+        } else {
+            Candidate::new(name, Figures::DEFAULT)
+        };
+        let campaign = elector::run(Arc::clone(election), candidate, tell, heard, resign);
+        (leadership, tokio::spawn(campaign))
     }
 }
 

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backends::sqlite::{Coordination, Problem, Sqlite};
+use backends::sqlite::{Coordination, Problem, Sqlite, SqliteQueue};
 use github::{
     AnswerStore, ApiUrl, AppKey, Client, Clock, Governor, Installation, StoredAnswer, Transport,
 };
 use ledger::exclude::Exclude;
+use ledger::port::queue::Delays;
 use ledger::port::state::KeptAnswer;
 use ledger::port::{self, State};
 use ledger::user_label::{HmacKey, UserLabels};
@@ -75,14 +76,10 @@ impl Files {
         }
     }
 
-    /// The store in the state file.
-    pub(crate) fn store(&self) -> Sqlite {
-        self.store.clone()
-    }
-
-    /// Where processes meet that share a credential.
-    pub(crate) fn coordination(&self) -> Arc<dyn port::Coordination> {
-        Arc::new(self.coordination.clone())
+    /// The stores in them.
+    pub(crate) async fn stores(&self, config: &Config, clock: Clock) -> port::Result<Stores> {
+        let (state, coordination) = (self.store.clone(), self.coordination.clone());
+        Stores::of_files(state, coordination, delays(config), clock).await
     }
 
     /// Takes the files away again that this process has made, if it was configured wrong: there is nothing in them, and the
@@ -94,6 +91,49 @@ impl Files {
             self.state.unmake();
         }
     }
+}
+
+/// Everything that a node keeps, wherever it lies.
+pub struct Stores {
+    /// Small durable state.
+    pub state: Arc<dyn State>,
+    /// Events and coverage.
+    pub activity: Arc<dyn port::Activity>,
+    /// Backfill tasks.
+    pub queue: Arc<dyn port::BackfillQueue>,
+    /// Who leads; none where nobody can dispute it, since the state is locked by this process.
+    pub election: Option<Arc<dyn port::Election>>,
+    /// Where processes meet that share a credential.
+    pub coordination: Arc<dyn port::Coordination>,
+}
+
+impl Stores {
+    /// Everything in one state, and the meeting place in a file of its own.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's.
+    pub async fn of_files(
+        state: Sqlite,
+        coordination: Coordination,
+        delays: Delays,
+        clock: Clock,
+    ) -> port::Result<Stores> {
+        let queue = SqliteQueue::open(&state, delays, move || clock.now()).await?;
+        Ok(Stores {
+            queue: Arc::new(queue),
+            activity: Arc::new(state.clone()),
+            state: Arc::new(state),
+            election: None,
+            coordination: Arc::new(coordination),
+        })
+    }
+}
+
+/// How long messages can be put off: the pauses between attempts, which are what a queue is opened with.
+pub fn delays(config: &Config) -> Delays {
+    Delays::new(config.backfill.retry_delays.iter().copied())
+        .expect("the configuration has delays from a second to a week")
 }
 
 impl Made {

@@ -1,6 +1,5 @@
 //! An hour of scrapes on a clock that moves only when nobody works, counted by the simulator.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backends::sqlite::{Coordination, Sqlite};
@@ -10,9 +9,9 @@ use github_sim::{Sim, SimClock, SimConfig};
 use ledger::port::activity::CycleResult;
 use service::config::{self, Config, Environment, Flag, Purpose};
 use service::node::{Node, Outside};
-use service::task::scrape::{Progress, Scrape};
-use service::wire::Plan;
-use tokio::sync::watch;
+
+use ledger::port::Term;
+use service::wire::{Plan, Stores, delays};
 
 /// What GitHub's books say of one cycle.
 #[derive(Clone, Copy, Default)]
@@ -70,19 +69,25 @@ async fn measure() -> Hour {
     let plan = Plan::of(&config).expect("the configuration is right");
     let outside = Outside {
         clock: Clock::virtual_from(noon),
-        store: Sqlite::in_memory().expect("memory is there"),
-        coordination: Arc::new(Coordination::in_memory().expect("memory is there")),
+        stores: Stores::of_files(
+            Sqlite::in_memory().expect("memory is there"),
+            Coordination::in_memory().expect("memory is there"),
+            delays(&config),
+            Clock::virtual_from(noon),
+        )
+        .await
+        .expect("memory is there"),
         transport: transport::adapt(sim.service()),
     };
     let node = Node::build(config, plan, outside)
         .await
         .expect("the node is put together");
-    let scrape = Arc::clone(&node.scrapes()[0]);
-    let first = cycle(&sim, &scrape).await;
+    let term = node.lead().await.expect("the store works");
+    let first = cycle(&sim, &node, term).await;
     let mut later = Vec::new();
     for _ in 0..12 {
         tokio::time::sleep(Duration::from_secs(300)).await;
-        later.push(cycle(&sim, &scrape).await);
+        later.push(cycle(&sim, &node, term).await);
     }
     Hour { first, later }
 }
@@ -106,10 +111,11 @@ fn configuration() -> Config {
         .config
 }
 
-async fn cycle(sim: &Sim, scrape: &Arc<Scrape>) -> Spent {
-    let (progress, _seen) = watch::channel(Progress::default());
-    let cycle = scrape.cycle(&progress).await.expect("the store works");
-    assert_eq!(cycle.report.result, CycleResult::Success, "{cycle:?}");
+async fn cycle(sim: &Sim, node: &Node, term: Term) -> Spent {
+    let cycles = node.run_leader_cycle(term).await.expect("the store works");
+    for cycle in cycles {
+        assert_eq!(cycle.report.result, CycleResult::Success, "{cycle:?}");
+    }
     let summary = sim.observer().summary();
     sim.observer().reset();
     let of = |resource| summary.resource(resource);

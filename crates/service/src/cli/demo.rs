@@ -1,7 +1,6 @@
 //! `tidegate demo`: a simulated GitHub and a node against it; nothing stays behind.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use backends::sqlite::{Coordination, Sqlite};
@@ -11,7 +10,7 @@ use github_sim::{SimClock, serve};
 use super::{GlobalFlags, Invocation, Outcome, world::World};
 use crate::config::{self, Environment, Flag, Purpose};
 use crate::node::{Node, Outside};
-use crate::wire::{self, Plan};
+use crate::wire::{self, Plan, Stores};
 use crate::{Trouble, http, signal, telemetry};
 
 /// Fast enough to watch: an active repository has a commit every few seconds.
@@ -61,8 +60,14 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let plan = Plan::of(&config)?;
     let outside = Outside {
         clock: Clock::real(),
-        store: Sqlite::in_memory().map_err(wire::unusable_file)?,
-        coordination: Arc::new(Coordination::in_memory().map_err(wire::unusable_file)?),
+        stores: Stores::of_files(
+            Sqlite::in_memory().map_err(wire::unusable_file)?,
+            Coordination::in_memory().map_err(wire::unusable_file)?,
+            wire::delays(&config),
+            Clock::real(),
+        )
+        .await
+        .context("cannot open the queue in memory")?,
         transport: wire::transport(&plan.api_url)?,
     };
     let node = Node::build(config, plan, outside).await?;

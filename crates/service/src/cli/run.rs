@@ -30,8 +30,10 @@ pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow
     let files = Files::open(&config)?;
     let outside = Outside {
         clock: Clock::real(),
-        store: files.store(),
-        coordination: files.coordination(),
+        stores: files
+            .stores(&config, Clock::real())
+            .await
+            .context("cannot open the queue in the state")?,
         transport,
     };
     let node = Node::build(config, plan, outside).await?;

@@ -46,8 +46,10 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let files = Files::open(&config)?;
     let outside = Outside {
         clock: Clock::real(),
-        store: files.store(),
-        coordination: files.coordination(),
+        stores: files
+            .stores(&config, Clock::real())
+            .await
+            .context("cannot open the queue in the state")?,
         transport,
     };
     let api_url = config.github.api_url.clone();
@@ -58,6 +60,10 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
             .expect("one organisation was asked for"),
     );
 
+    let term = node
+        .lead()
+        .await
+        .context("cannot begin to work on the state")?;
     let fleet = node.take_part();
     let (progress, seen) = watch::channel(Progress::default());
     let bar = tokio::spawn(show(
@@ -67,7 +73,7 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     ));
     let cycle = tokio::select! {
         () = leave.cancelled() => None,
-        cycle = Scrape::cycle(&scrape, &progress) => Some(cycle),
+        cycle = Scrape::cycle(&scrape, term, &progress) => Some(cycle),
     };
     fleet.leave().await;
     let cycle = cycle

@@ -63,6 +63,71 @@ choice! {
 }
 
 choice! {
+    /// Where events and coverage lie.
+    ActivityStore {
+        /// Where the state lies.
+        #[default]
+        State = "state",
+        /// On the Redis server.
+        Redis = "redis",
+    }
+}
+
+choice! {
+    /// Where processes that share a credential meet.
+    CoordinationStore {
+        /// In the file of `coordination.path` if the state is a file, else in the state.
+        #[default]
+        Auto = "auto",
+        /// In the file of `coordination.path`.
+        File = "file",
+        /// In the PostgreSQL database of the state.
+        Postgres = "postgres",
+        /// On the Redis server.
+        Redis = "redis",
+    }
+}
+
+choice! {
+    /// Where backfill tasks wait.
+    QueueBroker {
+        /// Where the state lies.
+        #[default]
+        State = "state",
+        /// At the RabbitMQ server.
+        RabbitMq = "rabbitmq",
+    }
+}
+
+choice! {
+    /// Who says which node leads.
+    ElectionBy {
+        /// The lock of the state file if everything lies in it, else the store of events.
+        #[default]
+        Auto = "auto",
+        /// The file of `coordination.path`.
+        File = "file",
+        /// The PostgreSQL database of the state.
+        Postgres = "postgres",
+        /// The Redis server.
+        Redis = "redis",
+        /// A Lease of the Kubernetes cluster that the node runs in.
+        Kubernetes = "kubernetes",
+    }
+}
+
+choice! {
+    /// Something that is done or not.
+    Switch {
+        /// It is done.
+        #[default]
+        On = "on",
+        /// It is not.
+        Off = "off",
+    }
+}
+
+choice! {
     /// The least important line that is written to the log.
     LogLevel {
         /// Only what failed.

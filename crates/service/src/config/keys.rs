@@ -196,6 +196,34 @@ pub static KEYS: &[Key<Config>] = &[
         slot: |config| Slot::Path(&mut config.state.path, database),
     },
     Key {
+        name: "state.url_file",
+        default: None,
+        flag: None,
+        about: "File with the URL of a PostgreSQL database (14 or later) that keeps everything in place of the file of \
+                `state.path`, so that several nodes can work on it. `--state postgres://...` gives the URL itself.",
+        example: "\"secrets/state-url\"",
+        slot: |config| Slot::Secret(&mut config.state.url),
+    },
+    Key {
+        name: "activity.store",
+        default: Some("state"),
+        flag: None,
+        about: "Where events and their coverage lie: where the state lies, or on the Redis (or Valkey) server of \
+                `redis.url_file`.",
+        example: "\"redis\"",
+        slot: |config| Slot::Choice(&mut config.activity.store),
+    },
+    Key {
+        name: "coordination.store",
+        default: Some("auto"),
+        flag: None,
+        about: "Where the processes that share a credential tell each other what they spend and what GitHub has refused: the file of \
+                `coordination.path`, the PostgreSQL database of the state, or the Redis server. `auto` is the file where the state is \
+                a file, and the database where it is a database.",
+        example: "\"redis\"",
+        slot: |config| Slot::Choice(&mut config.coordination.store),
+    },
+    Key {
         name: "coordination.path",
         default: None,
         flag: None,
@@ -205,6 +233,178 @@ pub static KEYS: &[Key<Config>] = &[
                 file here.",
         example: "\"/var/lib/tidegate/coordination.db\"",
         slot: |config| Slot::Path(&mut config.coordination.path, database),
+    },
+    Key {
+        name: "election.by",
+        default: Some("auto"),
+        flag: None,
+        about: "Who says which of several nodes leads: the file of `coordination.path`, the PostgreSQL database of the \
+                state, the Redis server, or a Lease of the Kubernetes cluster that the node runs in. `auto` asks where the \
+                events lie; a node whose state is a file has nobody to dispute it and leads at once.",
+        example: "\"kubernetes\"",
+        slot: |config| Slot::Choice(&mut config.election.by),
+    },
+    Key {
+        name: "election.lease",
+        default: Some("tidegate"),
+        flag: None,
+        about: "Name of the Kubernetes Lease.",
+        example: "\"tidegate-blue\"",
+        slot: |config| Slot::Text(&mut config.election.lease, label),
+    },
+    Key {
+        name: "election.namespace",
+        default: None,
+        flag: None,
+        about: "Namespace of the Kubernetes Lease. When it is not set it is that of the pod.",
+        example: "\"platform\"",
+        slot: |config| Slot::MaybeText(&mut config.election.namespace, label),
+    },
+    Key {
+        name: "backfill.broker",
+        default: Some("state"),
+        flag: None,
+        about: "Where the tasks to fill gaps wait: where the state lies, or at the RabbitMQ server of `rabbitmq.url_file`.",
+        example: "\"rabbitmq\"",
+        slot: |config| Slot::Choice(&mut config.backfill.broker),
+    },
+    Key {
+        name: "backfill.consumers",
+        default: Some("2"),
+        flag: None,
+        about: "How many tasks this node works on at the same time. 0 leaves them to other nodes.",
+        example: "6",
+        slot: |config| Slot::Number(&mut config.backfill.consumers, 0..=64),
+    },
+    Key {
+        name: "backfill.retry_delays",
+        default: Some("1m,5m,30m,2h"),
+        flag: None,
+        about: "How long a gap that could not be filled waits after the first, the second and each further attempt. After \
+                one more it is stuck, until `tidegate backfill retry`.",
+        example: "[\"2m\", \"1h\"]",
+        slot: |config| Slot::Spans(&mut config.backfill.retry_delays, spans(1, 7 * DAY)),
+    },
+    Key {
+        name: "backfill.max_message_age",
+        default: Some("24h"),
+        flag: None,
+        about: "A task that has waited for longer is dropped. Its gap remains, and is dispatched again.",
+        example: "\"6h\"",
+        slot: |config| {
+            Slot::Span(
+                &mut config.backfill.max_message_age,
+                spans(MINUTE, 30 * DAY),
+            )
+        },
+    },
+    Key {
+        name: "backfill.silence",
+        default: Some("15m"),
+        flag: None,
+        about: "A gap whose task nobody has begun within this time is dispatched again.",
+        example: "\"5m\"",
+        slot: |config| Slot::Span(&mut config.backfill.silence, spans(5, DAY)),
+    },
+    Key {
+        name: "health.unhealthy_failure_threshold",
+        default: Some("6"),
+        flag: None,
+        about: "After so many cycles in a row that could not read an organisation at all, it is left alone for a while.",
+        example: "3",
+        slot: |config| Slot::Number(&mut config.health.unhealthy_failure_threshold, 1..=1_000),
+    },
+    Key {
+        name: "health.unhealthy_cooldown",
+        default: Some("2m"),
+        flag: None,
+        about: "How long it is left alone the first time. Each further time is twice as long, up to 15 minutes.",
+        example: "\"1m\"",
+        slot: |config| Slot::Span(&mut config.health.unhealthy_cooldown, spans(1, HOUR)),
+    },
+    Key {
+        name: "health.recovery_probes",
+        default: Some("3"),
+        flag: None,
+        about: "So many small probes in a row, 30 seconds apart, must be answered before it is read again.",
+        example: "1",
+        slot: |config| Slot::Number(&mut config.health.recovery_probes, 1..=100),
+    },
+    Key {
+        name: "postgres.schema",
+        default: Some("tidegate"),
+        flag: None,
+        about: "Schema of the PostgreSQL database that the tables lie in. It is made when it is not there.",
+        example: "\"metrics\"",
+        slot: |config| Slot::Text(&mut config.postgres.schema, label),
+    },
+    Key {
+        name: "postgres.notify",
+        default: Some("on"),
+        flag: None,
+        about: "Whether a connection of its own listens to notifications, so that tasks begin at once. Switch it off behind \
+                a pooler that gives each transaction another connection; tasks are then looked for every few seconds.",
+        example: "\"off\"",
+        slot: |config| Slot::Choice(&mut config.postgres.notify),
+    },
+    Key {
+        name: "redis.url_file",
+        default: None,
+        flag: None,
+        about: "File with the URL of the Redis or Valkey server (6.2 or later): `redis://`, or `rediss://` for TLS, with \
+                user and password if it needs them.",
+        example: "\"secrets/redis-url\"",
+        slot: |config| Slot::Secret(&mut config.redis.url),
+    },
+    Key {
+        name: "redis.sentinels",
+        default: None,
+        flag: None,
+        about: "Addresses of the sentinels that know where the master is. The URL then gives user, password and database \
+                alone.",
+        example: "[\"sentinel-0:26379\", \"sentinel-1:26379\"]",
+        slot: |config| Slot::Names(&mut config.redis.sentinels, host_and_port),
+    },
+    Key {
+        name: "redis.master",
+        default: Some("mymaster"),
+        flag: None,
+        about: "The master's name at the sentinels.",
+        example: "\"tidegate\"",
+        slot: |config| Slot::Text(&mut config.redis.master, label),
+    },
+    Key {
+        name: "redis.ca_file",
+        default: None,
+        flag: None,
+        about: "File with the certificates (PEM) that the server's certificate is signed with, in place of those of the \
+                system.",
+        example: "\"/etc/ssl/redis-ca.pem\"",
+        slot: |config| Slot::MaybePath(&mut config.redis.ca_file),
+    },
+    Key {
+        name: "redis.prefix",
+        default: Some("tidegate"),
+        flag: None,
+        about: "What the names of all keys begin with. Nodes with another prefix share nothing.",
+        example: "\"tidegate-test\"",
+        slot: |config| Slot::Text(&mut config.redis.prefix, label),
+    },
+    Key {
+        name: "rabbitmq.url_file",
+        default: None,
+        flag: None,
+        about: "File with the URL of the RabbitMQ server (3.10 or later): `amqp://`, or `amqps://` for TLS.",
+        example: "\"secrets/rabbitmq-url\"",
+        slot: |config| Slot::Secret(&mut config.rabbitmq.url),
+    },
+    Key {
+        name: "rabbitmq.prefix",
+        default: Some("gh.backfill"),
+        flag: None,
+        about: "What the names of the exchange and the queues begin with.",
+        example: "\"gh.backfill.test\"",
+        slot: |config| Slot::Text(&mut config.rabbitmq.prefix, label),
     },
     Key {
         name: "log.level",
@@ -344,12 +544,31 @@ fn host(text: &str) -> Result<String, String> {
     ))
 }
 
+/// A name that servers take for a schema, a key, a queue or a Lease.
+fn label(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if !text.is_empty() && text.len() <= 63 && text.chars().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not a name: write letters, digits, dots, hyphens and underscores, at most 63"
+    ))
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let wrong = || format!("{text:?} is not a host and a port, such as sentinel-0:26379");
+    let (name, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    host(name).map_err(|_unnamed| wrong())?;
+    port.parse::<u16>().map_err(|_unnumbered| wrong())?;
+    Ok(text.to_owned())
+}
+
 fn database(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("an empty path names no file".to_owned());
     }
     if text.contains("://") {
-        return Err("the address of a server: give the path of an SQLite file".to_owned());
+        return Err("the address of a server: give the path of an SQLite file here, and a PostgreSQL URL in state.url_file".to_owned());
     }
     Ok(text.to_owned())
 }

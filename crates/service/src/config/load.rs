@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Complaint, Config, ConfigError, Credential, Environment, Identity, Origin, Secret, UserLabel,
-    file,
+    ActivityStore, Complaint, Config, ConfigError, CoordinationStore, Credential, ElectionBy,
+    Environment, Identity, Origin, QueueBroker, Secret, UserLabel, file,
     key::{Book, Placed, Written, nearest},
     keys::{self, KEYS},
 };
@@ -211,6 +211,20 @@ fn flags(flags: &[Flag], config: &mut Config, book: &mut Book) {
             written: Written::Text(value.clone()),
             origin: origin.clone(),
         };
+        if let (Some(url), Some(key)) = (
+            state_url(flag),
+            KEYS.iter().find(|key| key.name == STATE_URL),
+        ) {
+            match Secret::new(url) {
+                Ok(secret) => {
+                    let written = Written::Secret(secret);
+                    let placed = Placed { written, origin };
+                    (key.slot)(config).take(key.name, &placed, book);
+                }
+                Err(reason) => book.complain(&origin, key.name, reason),
+            }
+            continue;
+        }
         let written = match flag.values.as_slice() {
             [one] => Written::Text(one.clone()),
             several => Written::List(several.iter().map(text).collect()),
@@ -225,6 +239,15 @@ fn flags(flags: &[Flag], config: &mut Config, book: &mut Book) {
             book,
         );
     }
+}
+
+const STATE_URL: &str = "state.url_file";
+
+/// `--state` takes a file or the URL of a database.
+fn state_url(flag: &Flag) -> Option<&str> {
+    let url = flag.values.first().filter(|_| flag.key == "state.path")?;
+    let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    is_url.then_some(url.as_str())
 }
 
 fn set(config: &mut Config, name: &str, placed: &Placed, book: &mut Book) {
@@ -410,6 +433,8 @@ fn whole(config: &Config, purpose: Purpose, book: &mut Book) {
             book.complain(&book.origin("api.token_file"), "api.token_file", message);
         }
     }
+    servers(config, book);
+    attempts(config, book);
     if config.coordination.path == config.state.path {
         let message = "is the file of state.path: name another";
         let key = "coordination.path";
@@ -432,6 +457,79 @@ fn whole(config: &Config, purpose: Purpose, book: &mut Book) {
         let message =
             "no organisation to measure: give --org NAME, or list them in github.organisations";
         book.complaints.push(missing(message.to_owned()));
+    }
+}
+
+/// Attempts need pauses between them.
+fn attempts(config: &Config, book: &mut Book) {
+    let key = "backfill.retry_delays";
+    if config.backfill.retry_delays.is_empty() && !complained(book, key) {
+        book.complain(&book.origin(key), key, "is empty: give one pause at least");
+    }
+}
+
+/// What is to lie on a server needs to know where that is, and a server that nothing lies on is a mistake.
+fn servers(config: &Config, book: &mut Book) {
+    let redis = [
+        (
+            "activity.store",
+            config.activity.store == ActivityStore::Redis,
+        ),
+        (
+            "coordination.store",
+            config.coordination.store == CoordinationStore::Redis,
+        ),
+        ("election.by", config.election.by == ElectionBy::Redis),
+    ];
+    let postgres = [
+        (
+            "coordination.store",
+            config.coordination.store == CoordinationStore::Postgres,
+        ),
+        ("election.by", config.election.by == ElectionBy::Postgres),
+    ];
+    let rabbitmq = [(
+        "backfill.broker",
+        config.backfill.broker == QueueBroker::RabbitMq,
+    )];
+    needs(&redis, "redis.url_file", config.redis.url.is_some(), book);
+    needs(&postgres, STATE_URL, config.state.url.is_some(), book);
+    let has_rabbitmq = config.rabbitmq.url.is_some();
+    needs(&rabbitmq, "rabbitmq.url_file", has_rabbitmq, book);
+    let unused = |users: &[(&str, bool)]| users.iter().all(|(_, uses)| !uses);
+    for (key, has, users, hint) in [
+        (
+            "redis.url_file",
+            config.redis.url.is_some(),
+            &redis[..],
+            "activity.store, coordination.store or election.by is redis",
+        ),
+        (
+            "rabbitmq.url_file",
+            has_rabbitmq,
+            &rabbitmq[..],
+            "backfill.broker is rabbitmq",
+        ),
+    ] {
+        if has && unused(users) {
+            let message = format!("has an effect only where {hint}");
+            book.complain(&book.origin(key), key, message);
+        }
+    }
+    let is_set = |key: &str| book.origin(key) != Origin::Default;
+    if config.state.url.is_some() && is_set("state.path") {
+        let message = "a file and a database at once: keep one of state.path and state.url_file";
+        book.complain(&book.origin("state.path"), "state.path", message);
+    }
+}
+
+fn needs(users: &[(&str, bool)], server: &str, is_there: bool, book: &mut Book) {
+    if is_there || complained(book, server) {
+        return;
+    }
+    for (key, _) in users.iter().filter(|(_, uses)| *uses) {
+        let message = format!("needs a server: set {server}");
+        book.complain(&book.origin(key), key, message);
     }
 }
 

@@ -19,15 +19,18 @@ pub(crate) type Check = fn(&str) -> Result<String, String>;
 /// A place to fill.
 pub(crate) enum Slot<'a> {
     Text(&'a mut String, Check),
+    MaybeText(&'a mut Option<String>, Check),
     Number(&'a mut u64, RangeInclusive<u64>),
     MaybeNumber(&'a mut Option<u64>, RangeInclusive<u64>),
     Span(&'a mut Duration, RangeInclusive<Duration>),
     SpanOrAll(&'a mut Option<Duration>, RangeInclusive<Duration>),
+    Spans(&'a mut Vec<Duration>, RangeInclusive<Duration>),
     Choice(&'a mut dyn Choice),
     Names(&'a mut Vec<String>, Check),
     Patterns(&'a mut Patterns, Check),
     Address(&'a mut SocketAddr),
     Path(&'a mut PathBuf, Check),
+    MaybePath(&'a mut Option<PathBuf>),
     Secret(&'a mut Option<Secret>),
     Organisations(&'a mut Vec<Organisation>),
 }
@@ -62,6 +65,10 @@ impl Slot<'_> {
         let wrong = |placed: &Placed| format!("{} is not {wanted}", placed.written.kind());
         match (self, &placed.written) {
             (Slot::Text(place, check), Written::Text(text)) => *place = check(text)?,
+            (Slot::MaybeText(place, check), Written::Text(text)) => *place = Some(check(text)?),
+            (Slot::MaybePath(place), Written::Text(text)) => {
+                *place = Some(beside(&placed.origin, text));
+            }
             (Slot::Path(place, check), Written::Text(text)) => {
                 *place = beside(&placed.origin, &check(text)?);
             }
@@ -82,6 +89,10 @@ impl Slot<'_> {
                 return Err(format!(
                     "a number has no unit: write \"{number}s\" for seconds"
                 ));
+            }
+            (Slot::Spans(place, bounds), _) => {
+                let items = texts(placed).ok_or_else(|| wrong(placed))?;
+                *place = each(key, &items, book, |text| bounded_span(text, bounds.clone()));
             }
             (Slot::Choice(place), Written::Text(word)) => {
                 if !place.choose(word) {
@@ -116,13 +127,18 @@ impl Slot<'_> {
     /// What a value must be, for a sentence: "is not ...".
     pub(crate) fn wanted(&self) -> String {
         match self {
-            Slot::Text(..) | Slot::Path(..) | Slot::Address(..) => "a string".to_owned(),
+            Slot::Text(..)
+            | Slot::MaybeText(..)
+            | Slot::Path(..)
+            | Slot::MaybePath(_)
+            | Slot::Address(..) => "a string".to_owned(),
             Slot::Secret(_) => "the name of a file that holds the secret".to_owned(),
             Slot::Number(_, bounds) | Slot::MaybeNumber(_, bounds) => {
                 format!("a whole number from {} to {}", bounds.start(), bounds.end())
             }
             Slot::Span(..) => "a duration such as \"5m\"".to_owned(),
             Slot::SpanOrAll(..) => "a duration such as \"30d\", or \"all\"".to_owned(),
+            Slot::Spans(..) => "a list of durations such as \"5m\"".to_owned(),
             Slot::Choice(choice) => format!("one of {}", choice.words().join(", ")),
             Slot::Names(..) | Slot::Patterns(..) => "a list of strings".to_owned(),
             Slot::Organisations(_) => "a list of organisations".to_owned(),
@@ -139,11 +155,12 @@ impl Slot<'_> {
             )
         };
         match self {
-            Slot::Text(..) => "text".to_owned(),
+            Slot::Text(..) | Slot::MaybeText(..) => "text".to_owned(),
             Slot::Number(_, bounds) => format!("number, {} to {}", bounds.start(), bounds.end()),
             Slot::MaybeNumber(..) => "number".to_owned(),
             Slot::Span(_, bounds) => format!("duration, {}", spans(bounds)),
             Slot::SpanOrAll(_, bounds) => format!("duration, {}, or `all`", spans(bounds)),
+            Slot::Spans(_, bounds) => format!("list of durations, {}", spans(bounds)),
             Slot::Choice(choice) => choice
                 .words()
                 .iter()
@@ -153,7 +170,7 @@ impl Slot<'_> {
             Slot::Names(..) => "list of names".to_owned(),
             Slot::Patterns(..) => "list of patterns".to_owned(),
             Slot::Address(_) => "address and port".to_owned(),
-            Slot::Path(..) => "file".to_owned(),
+            Slot::Path(..) | Slot::MaybePath(_) => "file".to_owned(),
             Slot::Secret(_) => "file that holds a secret".to_owned(),
             Slot::Organisations(_) => "list of names or tables".to_owned(),
         }
@@ -172,11 +189,21 @@ impl Slot<'_> {
             Slot::SpanOrAll(span, _) => {
                 Shown::Toml(span.map_or_else(|| quoted("all"), |span| quoted(&span::show(span))))
             }
+            Slot::Spans(spans, _) => {
+                let spans: Vec<String> = spans.iter().map(|span| span::show(*span)).collect();
+                list(spans.iter().map(String::as_str).collect())
+            }
             Slot::Choice(choice) => Shown::Toml(quoted(choice.word())),
             Slot::Names(names, _) => list(names.iter().map(String::as_str).collect()),
             Slot::Patterns(patterns, _) => list(patterns.written().collect()),
             Slot::Address(address) => Shown::Toml(quoted(&address.to_string())),
             Slot::Path(path, _) => Shown::Toml(quoted(&path.to_string_lossy())),
+            Slot::MaybeText(text, _) => text
+                .as_ref()
+                .map_or(Shown::Unset, |text| Shown::Toml(quoted(text))),
+            Slot::MaybePath(path) => path.as_ref().map_or(Shown::Unset, |path| {
+                Shown::Toml(quoted(&path.to_string_lossy()))
+            }),
             Slot::Secret(None) => Shown::Unset,
             Slot::Secret(Some(secret)) => secret.file().map_or(Shown::Hidden, |file| {
                 Shown::Toml(quoted(&file.to_string_lossy()))
@@ -189,7 +216,12 @@ impl Slot<'_> {
     pub(crate) fn schema(&self) -> Value {
         const SPAN: &str = "^[0-9]+[smhdw]$";
         match self {
-            Slot::Text(..) | Slot::Address(_) | Slot::Path(..) | Slot::Secret(_) => {
+            Slot::Text(..)
+            | Slot::MaybeText(..)
+            | Slot::Address(_)
+            | Slot::Path(..)
+            | Slot::MaybePath(_)
+            | Slot::Secret(_) => {
                 json!({ "type": "string" })
             }
             Slot::Number(_, bounds) | Slot::MaybeNumber(_, bounds) => {
@@ -197,6 +229,9 @@ impl Slot<'_> {
             }
             Slot::Span(..) => json!({ "type": "string", "pattern": SPAN }),
             Slot::SpanOrAll(..) => json!({ "type": "string", "pattern": "^([0-9]+[smhdw]|all)$" }),
+            Slot::Spans(..) => {
+                json!({ "type": "array", "items": { "type": "string", "pattern": SPAN } })
+            }
             Slot::Choice(choice) => json!({ "enum": choice.words() }),
             Slot::Names(..) | Slot::Patterns(..) => {
                 json!({ "type": "array", "items": { "type": "string" } })

@@ -5,6 +5,7 @@
 
 mod facts;
 mod fetch;
+mod fill;
 mod plan;
 mod probe;
 mod refusals;
@@ -29,6 +30,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::fetch::{Trouble, Visit};
+pub(crate) use self::fill::Filling;
 pub(crate) use self::plan::read_again_after;
 use self::plan::{Probed, Step};
 pub use self::probe::ProbeError;
@@ -38,14 +40,12 @@ use crate::config;
 /// With all of history wanted, tracking starts here: before every commit that people made.
 pub(crate) const ALL_OF_HISTORY: Timestamp = Timestamp::constant(-62_135_596_800, 0);
 
-/// Scrapes one organisation. Shared by the cycles of that organisation, which never overlap.
+/// Reads one organisation. Shared by its cycles, which never overlap, and by those who fill its gaps.
 pub struct Scrape {
     pub(crate) org: String,
     pub(crate) client: Client,
     pub(crate) store: Arc<dyn Activity>,
-    pub(crate) term: Term,
     pub(crate) clock: Clock,
-    pub(crate) lane: Lane,
     pub(crate) settings: config::Scrape,
     pub(crate) pages: Pages,
     pub(crate) refused: Mutex<Refusals>,
@@ -122,6 +122,7 @@ impl Scrape {
     /// Only the store's: without it nothing can be recorded, not even a gap. GitHub's errors are part of the report.
     pub async fn cycle(
         self: &Arc<Self>,
+        term: Term,
         progress: &watch::Sender<Progress>,
     ) -> port::Result<Cycle> {
         let started = self.clock.now();
@@ -130,9 +131,12 @@ impl Scrape {
         let views: HashMap<RepoId, RepoView> =
             views.into_iter().map(|view| (view.id, view)).collect();
         let mut cycle = match self.probe(&tally).await {
-            Ok(probe) => self.read(started, probe, views, &tally, progress).await?,
+            Ok(probe) => {
+                self.read(term, started, probe, views, &tally, progress)
+                    .await?
+            }
             Err(error) => self
-                .missed(started, &error, &views, &tally)
+                .missed(term, started, &error, &views, &tally)
                 .await
                 .map(|report| Cycle {
                     report,
@@ -142,43 +146,94 @@ impl Scrape {
         };
         cycle.report.finished = self.clock.now();
         self.store
-            .cycle(self.term, &self.org, cycle.report.clone())
+            .cycle(term, &self.org, cycle.report.clone())
             .await?;
         Ok(cycle)
+    }
+
+    /// A cycle that is not made, since the organisation cools down after failures: the time is a gap, and the heartbeat
+    /// says so.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's.
+    pub(crate) async fn skip(&self, term: Term, why: &str) -> port::Result<Cycle> {
+        let started = self.clock.now();
+        let views = self.store.repos(&self.org).await?;
+        let repos = self
+            .miss_all(term, views.iter(), GapReason::Unhealthy, why)
+            .await?;
+        let result = CycleResult::SkippedUnhealthy;
+        let error = Some(why.to_owned());
+        let report = self.report(started, result, (repos, 0, repos), &Tally::default(), error);
+        self.store.cycle(term, &self.org, report.clone()).await?;
+        Ok(Cycle {
+            report,
+            failure: None,
+            misses: Vec::new(),
+        })
+    }
+
+    /// Nobody has run since the last cycle: that time is a gap until it is read.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's.
+    pub(crate) async fn was_out(&self, term: Term) -> port::Result<()> {
+        let views = self.store.repos(&self.org).await?;
+        self.miss_all(term, views.iter(), GapReason::Outage, "nobody ran")
+            .await?;
+        Ok(())
+    }
+
+    /// Every tracked stream that can be read has a gap from where it was read to now. How many repositories that were.
+    async fn miss_all<'view>(
+        &self,
+        term: Term,
+        views: impl Iterator<Item = &'view RepoView>,
+        reason: GapReason,
+        error: &str,
+    ) -> port::Result<u64> {
+        let now = self.clock.now();
+        let mut repos = 0;
+        let mut misses = Vec::new();
+        for view in views.filter(|view| view.tracked) {
+            repos += 1;
+            let streams = view.streams.iter();
+            misses.extend(
+                streams
+                    .filter(|stream| stream.unavailable.is_none())
+                    .filter_map(|stream| {
+                        Some(Miss {
+                            repo: view.id,
+                            stream: stream.stream,
+                            window: Window::new(stream.coverage.frontier(), now)?,
+                            reason,
+                            error: error.to_owned(),
+                        })
+                    }),
+            );
+        }
+        if !misses.is_empty() {
+            self.store.miss(term, &self.org, &misses, now).await?;
+        }
+        Ok(repos)
     }
 
     /// The whole organisation could not be read: every tracked stream has a gap from where it was read to now.
     async fn missed(
         &self,
+        term: Term,
         started: Timestamp,
         error: &ProbeError,
         views: &HashMap<RepoId, RepoView>,
         tally: &Tally,
     ) -> port::Result<CycleReport> {
-        let now = self.clock.now();
         let error = chain(error);
         // What was refused may have been refused for the same reason: it is asked for again soon.
         self.refused().forget_all();
-        let tracked = views.values().filter(|view| view.tracked);
-        let misses: Vec<Miss> = tracked
-            .flat_map(|view| view.streams.iter().map(move |stream| (view.id, stream)))
-            .filter(|(_, stream)| stream.unavailable.is_none())
-            .filter_map(|(repo, stream)| {
-                let window = Window::new(stream.coverage.frontier(), now)?;
-                let reason = GapReason::ScrapeError;
-                Some(Miss {
-                    repo,
-                    stream: stream.stream,
-                    window,
-                    reason,
-                    error: error.clone(),
-                })
-            })
-            .collect();
-        if !misses.is_empty() {
-            self.store.miss(self.term, &self.org, &misses, now).await?;
-        }
-        let repos = views.values().filter(|view| view.tracked).count() as u64;
+        let reason = GapReason::ScrapeError;
+        let repos = self.miss_all(term, views.values(), reason, &error).await?;
         Ok(self.report(
             started,
             CycleResult::Failure,
@@ -191,6 +246,7 @@ impl Scrape {
     /// The probe has answered: confirm what did not change, fetch the rest.
     async fn read(
         self: &Arc<Self>,
+        term: Term,
         started: Timestamp,
         probe: probe::Probe,
         views: HashMap<RepoId, RepoView>,
@@ -203,7 +259,8 @@ impl Scrape {
         let mut listed: Vec<Probed> = probe.repos;
         listed.retain(|repo| self.settings.takes(&self.org, &repo.name));
         listed.retain(|repo| plan::takes_part(repo, views.get(&repo.id), now));
-        self.track(&listed, probe.whole, &views, start, now).await?;
+        self.track(term, &listed, probe.whole, &views, start, now)
+            .await?;
 
         let tracked = listed.len() as u64;
         let mut confirmed = Vec::new();
@@ -231,7 +288,7 @@ impl Scrape {
         if !confirmed.is_empty() {
             let until = fetch::before(probe.date, LAG);
             self.store
-                .confirm(self.term, &self.org, &confirmed, until, now)
+                .confirm(term, &self.org, &confirmed, until, now)
                 .await?;
             // Each of them would have been a request at least.
             self.client.spared(&self.org, confirmed.len() as u64);
@@ -264,6 +321,8 @@ impl Scrape {
                     .expect("the semaphore is never closed");
                 let visit = Visit {
                     scrape: &scrape,
+                    by: term.into(),
+                    lane: Lane::Scheduled,
                     tally: &tally,
                     view: views.get(&repo.id),
                     repo: &repo,
@@ -303,7 +362,7 @@ impl Scrape {
         }
         if !misses.is_empty() {
             self.store
-                .miss(self.term, &self.org, &misses, self.clock.now())
+                .miss(term, &self.org, &misses, self.clock.now())
                 .await?;
         }
         let result = if failed == 0 {
@@ -329,6 +388,7 @@ impl Scrape {
     /// Tells the store which repositories there are. A listing that is not whole must not untrack what it left out.
     async fn track(
         &self,
+        term: Term,
         listed: &[Probed],
         whole: bool,
         views: &HashMap<RepoId, RepoView>,
@@ -355,9 +415,7 @@ impl Scrape {
                 created_at: view.created_at,
             }));
         }
-        self.store
-            .track(self.term, &self.org, &seen, start, now)
-            .await
+        self.store.track(term, &self.org, &seen, start, now).await
     }
 
     /// Fetches one repository and records it in one step.
@@ -365,7 +423,7 @@ impl Scrape {
         let mut parts: Vec<Part> = steps
             .iter()
             .filter(|(_, step)| *step == Step::Empty)
-            .map(|(stream, _)| empty(visit, *stream))
+            .map(|(stream, step)| empty(visit, *stream, *step))
             .collect();
         let mut visited = Visited::default();
         let now = self.clock.now();
@@ -410,13 +468,13 @@ impl Scrape {
             }
         }
         if !parts.is_empty() {
-            self.record(visit.tally, visit.repo.id, parts).await?;
+            visit.record(parts).await?;
         }
         for (stream, reason) in &visited.unavailable {
             tracing::warn!(org = self.org, repo = visit.repo.name, %stream, reason, "cannot be read and will be tried again in a day");
             self.store
                 .unavailable(
-                    self.term.into(),
+                    visit.by.clone(),
                     &self.org,
                     visit.repo.id,
                     *stream,
@@ -429,15 +487,6 @@ impl Scrape {
             tracing::warn!(org = self.org, repo = visit.repo.name, stream = %miss.stream, error = miss.error, "could not be read this time");
         }
         Ok(visited)
-    }
-
-    async fn record(&self, tally: &Tally, repo: RepoId, parts: Vec<Part>) -> port::Result<()> {
-        let recorded = self
-            .store
-            .record(self.term.into(), &self.org, repo, parts, self.clock.now())
-            .await?;
-        tally.add(recorded);
-        Ok(())
     }
 
     fn refused(&self) -> MutexGuard<'_, Refusals> {
@@ -511,12 +560,12 @@ fn unlisted(
 }
 
 /// The probe itself proves that there is nothing in the stream.
-fn empty(visit: &Visit<'_>, stream: Stream) -> Part {
+fn empty(visit: &Visit<'_>, stream: Stream, step: Step) -> Part {
     let (fingerprint, open) = match stream {
         Stream::Commits => (Fingerprint::commits(None, None, 0), None),
         Stream::Pulls | Stream::Issues => (Fingerprint::items(None, 0, visit.probed_at), Some(0)),
     };
-    let proof = visit.proof(stream, visit.probed_at, fingerprint, open, Step::Empty);
+    let proof = visit.proof(stream, visit.probed_at, fingerprint, open, step);
     Part {
         stream,
         events: Vec::new(),

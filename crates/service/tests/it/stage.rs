@@ -17,13 +17,13 @@ use github::{Clock, transport};
 use github_sim::observer::Summary;
 use github_sim::{Sim, SimClock, SimConfig, World};
 use jiff::{SignedDuration, Timestamp};
-use ledger::port;
 use ledger::port::activity::{Activity, CycleResult, LAG};
+use ledger::port::{self, Term};
 use service::config::{self, Config, Environment, Flag, Purpose};
 use service::http::{Guard, router};
 use service::node::{Node, Outside};
 use service::task::scrape::{Cycle, Progress, Scrape};
-use service::wire::Plan;
+use service::wire::{Plan, Stores, delays};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -114,6 +114,7 @@ pub(crate) struct Stage {
     pub(crate) node: Node,
     told: Told,
     config: Config,
+    term: Term,
     state: Sqlite,
     board: Arc<dyn port::Coordination>,
     memory: Memory,
@@ -152,10 +153,12 @@ impl Stage {
         let config = told.config(&sim, folder.path());
         let state = Sqlite::in_memory().unwrap();
         let node = build(&sim, &config, &state, &board).await;
+        let term = node.lead().await.unwrap();
         let memory = Memory::default();
         Stage {
             sim,
             node,
+            term,
             told,
             config,
             state,
@@ -174,6 +177,7 @@ impl Stage {
     /// Another node takes over this one's state, as after a crash.
     pub(crate) async fn restart(&mut self) {
         self.node = build(&self.sim, &self.config, &self.state, &self.board).await;
+        self.term = self.node.lead().await.unwrap();
     }
 
     /// The same with another configuration.
@@ -217,7 +221,7 @@ impl Stage {
         self.memory.keep(&self.sim);
         let mut cycles = Vec::new();
         for scrape in self.node.scrapes() {
-            cycles.push(one(scrape).await);
+            cycles.push(one(scrape, self.term).await);
         }
         self.memory.keep(&self.sim);
         cycles
@@ -234,10 +238,10 @@ impl Stage {
     /// One pass over every organisation that is broken off after so long, wherever it is then.
     pub(crate) async fn broken_cycle(&mut self, after: std::time::Duration) {
         self.memory.keep(&self.sim);
-        let scrapes = self.node.scrapes();
+        let (scrapes, term) = (self.node.scrapes(), self.term);
         let all = async {
             for scrape in scrapes {
-                one(scrape).await;
+                one(scrape, term).await;
             }
         };
         // Whether it was over by then does not matter.
@@ -400,19 +404,24 @@ async fn build(
     state: &Sqlite,
     board: &Arc<dyn port::Coordination>,
 ) -> Node {
+    let clock = Clock::virtual_from(sim.clock().now());
+    let unused = Coordination::in_memory().unwrap();
+    let mut stores = Stores::of_files(state.clone(), unused, delays(config), clock)
+        .await
+        .unwrap();
+    stores.coordination = Arc::clone(board);
     let outside = Outside {
-        clock: Clock::virtual_from(sim.clock().now()),
-        store: state.clone(),
-        coordination: Arc::clone(board),
+        clock,
+        stores,
         transport: transport::adapt(sim.service()),
     };
     let plan = Plan::of(config).unwrap();
     Node::build(config.clone(), plan, outside).await.unwrap()
 }
 
-async fn one(scrape: &Arc<Scrape>) -> Cycle {
+async fn one(scrape: &Arc<Scrape>, term: Term) -> Cycle {
     let (progress, _seen) = watch::channel(Progress::default());
-    scrape.cycle(&progress).await.unwrap()
+    scrape.cycle(term, &progress).await.unwrap()
 }
 
 async fn ask(node: &Node, config: &Config, path: &str) -> (u16, String) {

@@ -8,13 +8,14 @@ mod items;
 
 use std::sync::Arc;
 
-use github::Request;
 use github::graphql::Answer;
+use github::{Lane, Request};
 use jiff::{SignedDuration, Timestamp};
 use ledger::coverage::GapReason;
 use ledger::event::{Event, Stream};
 use ledger::fingerprint::Fingerprint;
-use ledger::port::activity::{LAG, Part, Proof, RepoView, StreamView};
+use ledger::port;
+use ledger::port::activity::{Authority, LAG, Part, Proof, RepoView, StreamView};
 use ledger::window::Window;
 use serde::de::DeserializeOwned;
 
@@ -32,6 +33,9 @@ const YOUNG: SignedDuration = SignedDuration::from_hours(1);
 /// One repository in one cycle.
 pub(super) struct Visit<'a> {
     pub(super) scrape: &'a Scrape,
+    /// What entitles to record what it brings.
+    pub(super) by: Authority,
+    pub(super) lane: Lane,
     pub(super) tally: &'a Tally,
     pub(super) repo: &'a Probed,
     pub(super) view: Option<&'a RepoView>,
@@ -49,11 +53,11 @@ pub(super) enum Trouble {
     /// It did not work this time.
     Missed(GapReason, String),
     /// The store did not take it.
-    Store(Arc<ledger::port::Error>),
+    Store(Arc<port::Error>),
 }
 
-impl From<ledger::port::Error> for Trouble {
-    fn from(error: ledger::port::Error) -> Self {
+impl From<port::Error> for Trouble {
+    fn from(error: port::Error) -> Self {
         Self::Store(Arc::new(error))
     }
 }
@@ -78,11 +82,11 @@ impl Visit<'_> {
                 .iter()
                 .find(|(of, _)| *of == stream)
                 .map(|(_, step)| *step);
-            found.filter(|step| matches!(step, Step::Fetch | Step::ReadAgain))
+            found.filter(|step| matches!(step, Step::Fetch | Step::ReadAgain | Step::Fill))
         };
         let mut outcomes = Vec::new();
-        if step(Stream::Commits).is_some() {
-            outcomes.push((Stream::Commits, self.commits().await));
+        if let Some(step) = step(Stream::Commits) {
+            outcomes.push((Stream::Commits, self.commits(step).await));
         }
         let mut lists: Vec<(Stream, Step, Result<Listed, Trouble>)> = Vec::new();
         if let Some(step) = step(Stream::Pulls) {
@@ -148,6 +152,25 @@ impl Visit<'_> {
             .map_or(self.start, |view| view.coverage.frontier())
     }
 
+    /// Where the first gap begins; what was read whole before it needs no second reading.
+    fn first_gap(&self, stream: Stream) -> Timestamp {
+        let view = self.stream(stream);
+        let gap = view.and_then(|view| view.coverage.gaps().first());
+        gap.map_or_else(|| self.frontier(stream), |gap| gap.window.start())
+    }
+
+    /// Records parts of this repository.
+    pub(super) async fn record(&self, parts: Vec<Part>) -> port::Result<()> {
+        let Scrape {
+            store, org, clock, ..
+        } = self.scrape;
+        let recorded = store
+            .record(self.by.clone(), org, self.repo.id, parts, clock.now())
+            .await?;
+        self.tally.add(recorded);
+        Ok(())
+    }
+
     /// Items that were touched before this have been read.
     fn read_until(&self, stream: Stream, step: Step) -> Timestamp {
         let start = self.start_of(stream);
@@ -164,13 +187,14 @@ impl Visit<'_> {
                 start
             }
         };
-        self.deeper(seen, step).max(start)
+        self.deeper(stream, seen, step).max(start)
     }
 
-    /// A second reading goes back further than what was seen.
-    fn deeper(&self, until: Timestamp, step: Step) -> Timestamp {
+    /// A second reading goes back further than what was seen, and one that fills gaps to the first of them.
+    fn deeper(&self, stream: Stream, until: Timestamp, step: Step) -> Timestamp {
         match step {
             Step::ReadAgain => until.min(before(self.probed_at, READ_AGAIN_DEPTH)),
+            Step::Fill => until.min(before(self.first_gap(stream), OVERLAP)),
             Step::Fetch | Step::Confirm | Step::Empty | Step::Unavailable => until,
         }
     }
@@ -186,9 +210,11 @@ impl Visit<'_> {
     ) -> Proof {
         let until = before(date, LAG);
         // A reading soon after the last one proves nothing new, but its fingerprint counts.
-        let from = self
-            .frontier(stream)
-            .min(before(until, SignedDuration::from_secs(1)));
+        let read_from = match step {
+            Step::Fill => self.first_gap(stream).min(self.frontier(stream)),
+            _ => self.frontier(stream),
+        };
+        let from = read_from.min(before(until, SignedDuration::from_secs(1)));
         let window = Window::new(from, until).expect("the window begins before it ends");
         let deep = step == Step::ReadAgain;
         Proof {
@@ -206,15 +232,10 @@ impl Visit<'_> {
         variables: &serde_json::Value,
         list: &str,
     ) -> Result<Answer<A>, Trouble> {
-        let Scrape {
-            client,
-            lane,
-            pages,
-            ..
-        } = self.scrape;
+        let Scrape { client, pages, .. } = self.scrape;
         let key = format!("{} {list}", self.repo.id.0);
         let answer = client
-            .graphql_page::<A>(*lane, document, variables, pages, &key)
+            .graphql_page::<A>(self.lane, document, variables, pages, &key)
             .await;
         let answer = answer.map_err(|error| self.trouble(&error))?;
         self.tally.graphql(answer.cost);
@@ -222,7 +243,7 @@ impl Visit<'_> {
     }
 
     async fn send(&self, request: Request) -> Result<github::Response, Trouble> {
-        let response = self.scrape.client.send(self.scrape.lane, request).await;
+        let response = self.scrape.client.send(self.lane, request).await;
         self.tally.request();
         response.map_err(|error| self.trouble(&error))
     }

@@ -100,6 +100,8 @@ pub(crate) enum Step {
     Fetch,
     /// The recent past was last read whole long ago, whatever was fetched since: it is read once more.
     ReadAgain,
+    /// It has gaps, and all of them are to be filled.
+    Fill,
     /// GitHub has refused it for good; it is asked again once a day.
     Unavailable,
 }

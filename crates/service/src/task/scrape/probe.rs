@@ -1,6 +1,9 @@
 //! The probe: what an organisation has, and the fingerprint of each repository, for about 2 points per 100.
 
-use github::graphql::{Connection, NewestItem, PROBE, Probe as Answer, ProbedRepo};
+use github::Lane;
+use github::graphql::{
+    Connection, NewestItem, PROBE, PROBE_ONE, Probe as Answer, ProbeOne, ProbedRepo,
+};
 use jiff::Timestamp;
 use ledger::event::RepoId;
 use serde_json::json;
@@ -49,7 +52,13 @@ impl Scrape {
             let key = format!("{} probe", self.org);
             let answer = self
                 .client
-                .graphql_page_partial::<Answer>(self.lane, PROBE, &variables, &self.pages, &key)
+                .graphql_page_partial::<Answer>(
+                    Lane::Scheduled,
+                    PROBE,
+                    &variables,
+                    &self.pages,
+                    &key,
+                )
                 .await?;
             tally.graphql(answer.cost);
             date = date.or(answer.date);
@@ -79,6 +88,38 @@ impl Scrape {
             repos,
             whole,
         })
+    }
+}
+
+impl Scrape {
+    /// What the probe would see of one repository, and GitHub's clock; nothing where it is not there by this name.
+    pub(super) async fn probe_one(
+        &self,
+        lane: Lane,
+        name: &str,
+        tally: &Tally,
+    ) -> Result<Option<(Probed, Timestamp)>, github::Error> {
+        let variables = json!({ "owner": self.org, "name": name });
+        let answer = self
+            .client
+            .graphql::<ProbeOne>(lane, PROBE_ONE, &variables)
+            .await?;
+        tally.graphql(answer.cost);
+        let date = answer.date.unwrap_or_else(|| self.clock.now());
+        Ok(answer.data.repository.map(|repo| (probed(repo), date)))
+    }
+
+    /// Whether the organisation can be read at all: the smallest page of its probe.
+    pub(crate) async fn can_be_read(&self) -> Result<(), ProbeError> {
+        let variables = json!({ "owner": self.org, "first": 1, "after": null });
+        let answer = self
+            .client
+            .graphql_partial::<Answer>(Lane::Scheduled, PROBE, &variables)
+            .await?;
+        match answer.data.repository_owner {
+            Some(_) => Ok(()),
+            None => Err(ProbeError::NoOwner(self.org.clone())),
+        }
     }
 }
 

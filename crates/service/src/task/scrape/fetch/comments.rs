@@ -29,7 +29,7 @@ impl Visit<'_> {
     /// Comments that were touched before this have been read.
     pub(super) fn comments_until(&self, stream: Stream, step: Step) -> Timestamp {
         let start = self.start_of(stream);
-        self.deeper(before(self.frontier(stream), OVERLAP), step)
+        self.deeper(stream, before(self.frontier(stream), OVERLAP), step)
             .max(start)
     }
 

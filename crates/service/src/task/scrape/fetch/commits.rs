@@ -19,17 +19,11 @@ const AT_ONCE: usize = 2_000;
 
 impl Visit<'_> {
     /// Walks the history. What it finds on a long way is recorded as it goes, without a proof; the rest is returned.
-    pub(super) async fn commits(&self) -> Result<Part, Trouble> {
+    pub(super) async fn commits(&self, step: Step) -> Result<Part, Trouble> {
         let live = self.live_commits().await?;
         let Some(head) = &self.repo.head else {
             let fingerprint = Fingerprint::commits(None, None, 0);
-            let proof = self.proof(
-                Stream::Commits,
-                self.probed_at,
-                fingerprint,
-                None,
-                Step::Fetch,
-            );
+            let proof = self.proof(Stream::Commits, self.probed_at, fingerprint, None, step);
             let retracted = live.into_iter().collect();
             return Ok(Part {
                 stream: Stream::Commits,
@@ -42,10 +36,9 @@ impl Visit<'_> {
             let error = format!("GitHub names no head of the branch {}", head.branch);
             return Err(Trouble::Missed(GapReason::ScrapeError, error));
         };
-        let before = match self
-            .stream(Stream::Commits)
-            .and_then(|view| view.fingerprint.as_ref())
-        {
+        // The old head says nothing of what lies in a gap below it.
+        let seen = self.stream(Stream::Commits).filter(|_| step != Step::Fill);
+        let before = match seen.and_then(|view| view.fingerprint.as_ref()) {
             Some(Fingerprint::Commits {
                 head: Some(head),
                 total,
@@ -83,13 +76,8 @@ impl Visit<'_> {
                 Verdict::Done { retracted } => {
                     let branch = Some(head.branch.clone());
                     let fingerprint = Fingerprint::commits(branch, Some(oid.clone()), total);
-                    let proof = self.proof(
-                        Stream::Commits,
-                        self.probed_at,
-                        fingerprint,
-                        None,
-                        Step::Fetch,
-                    );
+                    let proof =
+                        self.proof(Stream::Commits, self.probed_at, fingerprint, None, step);
                     return Ok(Part {
                         stream: Stream::Commits,
                         events,
@@ -153,9 +141,7 @@ impl Visit<'_> {
             retracted: Vec::new(),
             proof: None,
         };
-        self.scrape
-            .record(self.tally, self.repo.id, vec![part])
-            .await?;
+        self.record(vec![part]).await?;
         Ok(())
     }
 }

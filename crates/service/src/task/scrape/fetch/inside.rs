@@ -74,7 +74,7 @@ impl Visit<'_> {
             return false;
         }
         let way = |resource, cost| Way {
-            slack: self.scrape.client.slack(self.scrape.lane, &resource),
+            slack: self.scrape.client.slack(self.lane, &resource),
             cost,
         };
         let ways = [
@@ -157,7 +157,7 @@ impl Visit<'_> {
         let answer = scrape
             .client
             .graphql_page_partial::<graphql::Comments>(
-                scrape.lane,
+                self.lane,
                 document,
                 &variables,
                 &scrape.pages,
