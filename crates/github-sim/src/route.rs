@@ -138,6 +138,7 @@ impl<'a> Scene<'a> {
             ["actions", "runs"] => self.runs(repo),
             ["actions", "runs", id] => self.run(repo, id),
             ["actions", "runs", id, "jobs"] => self.jobs(repo, id),
+            ["actions", "runs", id, "attempts", attempt] => self.run_attempt(repo, id, attempt),
             ["actions", "runs", id, "attempts", attempt, "jobs"] => {
                 self.jobs_of_attempt(repo, id, attempt)
             }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::page::Page;
 use super::reply::Reply;
+use super::runs::attempt_of;
 use super::{Routed, Scene, opt_time, time};
 use crate::world::Repo;
 use crate::world::run::{Job, Run};
@@ -34,9 +35,9 @@ impl Scene<'_> {
     /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs`
     pub(super) fn jobs_of_attempt(&self, repo: &Repo, run: &str, attempt: &str) -> Routed {
         let run = self.run_of(repo, run)?;
-        let number: usize = attempt.parse().map_err(|_no_number| Reply::not_found())?;
-        let attempt = run.attempt(number as u64).ok_or_else(Reply::not_found)?;
-        let jobs: Vec<(usize, &Job)> = attempt.jobs.iter().map(|job| (number, job)).collect();
+        let number = attempt_of(run, attempt)?;
+        let jobs = run.attempts[number - 1].jobs.iter();
+        let jobs: Vec<(usize, &Job)> = jobs.map(|job| (number, job)).collect();
         let address = format!(
             "/repositories/{}/actions/runs/{}/attempts/{number}/jobs",
             repo.id, run.id

@@ -77,7 +77,7 @@ impl<'a> Scene<'a> {
         let shown: Vec<Value> = page
             .cut(listed)
             .iter()
-            .map(|run| self.show_run(repo, run))
+            .map(|run| self.show_run(repo, run, run.attempts.len()))
             .collect();
         let address = format!("/repositories/{}/actions/runs", repo.id);
         let reply = Reply::ok(json!({"total_count": runs.len(), "workflow_runs": shown}));
@@ -87,7 +87,14 @@ impl<'a> Scene<'a> {
     /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}`
     pub(super) fn run(&self, repo: &Repo, id: &str) -> Routed {
         let run = self.run_of(repo, id)?;
-        Ok(Reply::ok(self.show_run(repo, run)))
+        Ok(Reply::ok(self.show_run(repo, run, run.attempts.len())))
+    }
+
+    /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}`: the run as it was by that attempt.
+    pub(super) fn run_attempt(&self, repo: &Repo, id: &str, attempt: &str) -> Routed {
+        let run = self.run_of(repo, id)?;
+        let number = attempt_of(run, attempt)?;
+        Ok(Reply::ok(self.show_run(repo, run, number)))
     }
 
     /// The run with this id.
@@ -105,12 +112,18 @@ impl<'a> Scene<'a> {
         ]
     }
 
-    fn show_run(&self, repo: &Repo, run: &Run) -> Value {
+    /// A run as of one of its attempts, counted from 1.
+    fn show_run(&self, repo: &Repo, run: &Run, number: usize) -> Value {
         let url = format!("{}/actions", self.repo_url(repo));
         let here = format!("{url}/runs/{}", run.id);
         let workflow = repo.workflows.get(&run.workflow);
-        let attempts = run.attempts.len();
-        let [status, conclusion] = self.state(run.latest());
+        let attempt = &run.attempts[number - 1];
+        let ends = attempt.jobs.iter().filter_map(|job| job.ended);
+        let updated_at = match ends.map(|(at, _)| at).max() {
+            Some(ended) if number < run.attempts.len() => ended,
+            _ => run.updated_at,
+        };
+        let [status, conclusion] = self.state(attempt);
         let head = repo.commit(&run.head);
         // GitHub names suites apart; here every run has one, with its own number.
         let suite = run.id + 1_000_000_000;
@@ -133,12 +146,12 @@ impl<'a> Scene<'a> {
             "html_url": format!("{}/actions/runs/{}", self.repo_web(repo), run.id),
             "pull_requests": self.pulls_of(repo, run),
             "created_at": time(run.created_at),
-            "updated_at": time(run.updated_at),
+            "updated_at": time(updated_at),
             "actor": self.somebody(run.actor),
-            "run_attempt": attempts,
+            "run_attempt": number,
             "referenced_workflows": [],
-            "run_started_at": time(run.latest().started_at),
-            "triggering_actor": self.somebody(run.latest().actor),
+            "run_started_at": time(attempt.started_at),
+            "triggering_actor": self.somebody(attempt.actor),
         });
         let rest = json!({
             "jobs_url": format!("{here}/jobs"),
@@ -147,7 +160,7 @@ impl<'a> Scene<'a> {
             "artifacts_url": format!("{here}/artifacts"),
             "cancel_url": format!("{here}/cancel"),
             "rerun_url": format!("{here}/rerun"),
-            "previous_attempt_url": (attempts > 1).then(|| format!("{here}/attempts/{}", attempts - 1)),
+            "previous_attempt_url": (number > 1).then(|| format!("{here}/attempts/{}", number - 1)),
             "workflow_url": format!("{url}/workflows/{}", run.workflow),
             "head_commit": head.map(|head| json!({
                 "id": run.head.to_string(),
@@ -187,6 +200,13 @@ impl<'a> Scene<'a> {
             .map(show)
             .collect()
     }
+}
+
+/// The number of an attempt that there is.
+pub(super) fn attempt_of(run: &Run, number: &str) -> Result<usize, Reply> {
+    let number: usize = number.parse().map_err(|_no_number| Reply::not_found())?;
+    let is_there = (1..=run.attempts.len()).contains(&number);
+    is_there.then_some(number).ok_or_else(Reply::not_found)
 }
 
 /// Assumed: where Actions are switched off, nothing of them can be found.

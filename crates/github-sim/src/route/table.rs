@@ -38,6 +38,11 @@ const IN_REPO: &[(&[&str], &str, Option<&str>)] = &[
         Some("actions=read"),
     ),
     (
+        &["actions", "runs", "*", "attempts", "*"],
+        "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
+        Some("actions=read"),
+    ),
+    (
         &["actions", "runs", "*", "attempts", "*", "jobs"],
         "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
         Some("actions=read"),

@@ -150,12 +150,6 @@ impl Run {
     pub fn latest(&self) -> &Attempt {
         self.attempts.last().expect("a run has an attempt")
     }
-
-    /// The attempt with this number, counted from 1.
-    pub fn attempt(&self, number: u64) -> Option<&Attempt> {
-        self.attempts
-            .get(usize::try_from(number).ok()?.checked_sub(1)?)
-    }
 }
 
 impl Attempt {

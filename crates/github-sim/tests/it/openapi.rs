@@ -210,6 +210,10 @@ fn rows(stage: &Stage) -> Vec<Row> {
             "/repos/{owner}/{repo}/actions/runs/{run_id}",
         ),
         within(
+            &format!("/actions/runs/{run}/attempts/1"),
+            "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
+        ),
+        within(
             &format!("/actions/runs/{run}/jobs?filter=all"),
             "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
         ),

@@ -94,6 +94,16 @@ async fn another_attempt_keeps_the_runs_id_and_has_jobs_of_its_own() {
     assert_eq!(body["triggering_actor"]["login"], "alice");
     assert_eq!(body["actor"]["login"], "ghost");
 
+    let before = stage.get(&format!("{RUNS}/{run}/attempts/1")).await.json();
+    assert_eq!(
+        (
+            &before["run_attempt"],
+            &before["conclusion"],
+            &before["updated_at"]
+        ),
+        (&1.into(), &"failure".into(), &"2024-06-01T00:00:00Z".into())
+    );
+
     let jobs = async |rest: &str| {
         let body = stage.get(&format!("{RUNS}/{run}{rest}")).await.json();
         let jobs = body["jobs"].as_array().unwrap().iter();
@@ -111,7 +121,12 @@ async fn another_attempt_keeps_the_runs_id_and_has_jobs_of_its_own() {
     );
     assert_eq!(jobs("/attempts/1/jobs").await, [first]);
     assert_eq!(jobs("/attempts/2/jobs").await, [second]);
-    for none in ["/attempts/3/jobs", "/attempts/0/jobs", "/attempts/x/jobs"] {
+    for none in [
+        "/attempts/3/jobs",
+        "/attempts/0/jobs",
+        "/attempts/x/jobs",
+        "/attempts/3",
+    ] {
         assert_eq!(
             stage.get(&format!("{RUNS}/{run}{none}")).await.status,
             404,
