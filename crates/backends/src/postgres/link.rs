@@ -9,6 +9,7 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::sync::Mutex;
+use tokio_postgres::error::Severity;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Row};
 
@@ -99,7 +100,7 @@ impl Link {
             let step = Step::begin(connection, self.shared.tls.clone());
             let sql = sql.replace('@', &quoted(&self.shared.schema));
             let rows = step.client().query_typed(&sql, parameters).await;
-            step.end();
+            step.end(rows.as_ref().err().is_none_or(is_about_the_statement));
             Ok(rows?)
         };
         let rows = tokio::time::timeout(limit, step)
@@ -166,7 +167,7 @@ impl Link {
         preparing.await.unwrap_or(Err(Fault::Closed))
     }
 
-    async fn connection(&self) -> Result<Object, Fault> {
+    pub(super) async fn connection(&self) -> Result<Object, Fault> {
         self.shared.pool.get().await.map_err(|error| match error {
             PoolError::Backend(cause) => self.cannot_connect(cause),
             PoolError::Timeout(TimeoutType::Wait) => Fault::Busy {
@@ -196,6 +197,12 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Whether the connection is as good as before. One that is about to close may not know it yet.
+fn is_about_the_statement(error: &tokio_postgres::Error) -> bool {
+    let said = error.as_db_error();
+    said.is_some_and(|said| said.parsed_severity() == Some(Severity::Error))
+}
+
 /// A connection at work. Where the caller goes away, or loses patience, the server is told to stop, and the connection is
 /// closed: the next step must not wait behind this one.
 struct Step {
@@ -217,8 +224,11 @@ impl Step {
             .expect("it is there until the step ends")
     }
 
-    fn end(mut self) {
-        self.connection = None;
+    fn end(mut self, is_of_use: bool) {
+        let connection = self.connection.take();
+        if !is_of_use {
+            drop(connection.map(Object::take));
+        }
     }
 }
 

@@ -126,3 +126,65 @@ pub(super) fn event(row: &Row, first: usize) -> Result<Kept, Fault> {
 pub(super) const INTS: Type = Type::INT8_ARRAY;
 pub(super) const TEXTS: Type = Type::TEXT_ARRAY;
 pub(super) const FLAGS: Type = Type::BOOL_ARRAY;
+
+#[cfg(test)]
+mod tests {
+    use ledger::event::CommentOn;
+
+    use super::*;
+
+    /// The column says what `Event::amend` would take over.
+    #[test]
+    fn what_can_change_in_a_fact_is_what_a_newer_version_amends() {
+        let number = 1;
+        let seconds_open = 1;
+        let facts = [
+            Fact::Commit {
+                additions: 1,
+                deletions: 1,
+                changed_files: 1,
+            },
+            Fact::PullOpened { number },
+            Fact::PullMerged {
+                number,
+                merged_by: None,
+                seconds_open,
+                lines: 1,
+            },
+            Fact::PullClosed {
+                number,
+                seconds_open,
+            },
+            Fact::Review {
+                number,
+                state: ReviewState::Approved,
+                seconds_since_ready: None,
+            },
+            Fact::Comment {
+                on: CommentOn::Issue,
+            },
+            Fact::IssueOpened { number },
+            Fact::IssueClosed {
+                number,
+                seconds_open,
+            },
+        ];
+        let kinds: Vec<_> = facts.iter().map(Fact::kind).collect();
+        assert_eq!(kinds, ledger::event::Kind::ALL);
+        for fact in facts {
+            let changes = changeable(&fact).unwrap().is_some();
+            let kept = Event {
+                id: String::new(),
+                at: Timestamp::UNIX_EPOCH,
+                actor: Actor::ghost(),
+                fact,
+                version: 1,
+            };
+            let newer = Event {
+                version: 2,
+                ..kept.clone()
+            };
+            assert_eq!(kept.clone().amend(&newer), changes, "{kept:?}");
+        }
+    }
+}

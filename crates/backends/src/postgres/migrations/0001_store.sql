@@ -15,7 +15,8 @@ CREATE TABLE store (
     term        bigint NOT NULL DEFAULT 0,
     holder      text,
     led_at      bigint,
-    place       bigint NOT NULL DEFAULT 0
+    -- Begins anywhere, so that no place of another filling is taken for one of this.
+    place       bigint NOT NULL DEFAULT (random() * 1e12)::bigint
 ) WITH (fillfactor = 10);
 INSERT INTO store DEFAULT VALUES;
 
