@@ -3,6 +3,8 @@
 //! An adapter keeps and finds; it never judges. Which event counts, what a window proves and who may write is said by
 //! `ledger`, and the suite in `ledger::conformance` holds every adapter to it.
 
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod message;
 #[cfg(feature = "postgres")]
 pub mod postgres;

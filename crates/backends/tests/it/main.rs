@@ -8,6 +8,8 @@
 mod coordination;
 mod crash;
 mod election;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod open;
 mod visit;
 
