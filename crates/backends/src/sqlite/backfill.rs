@@ -1,12 +1,15 @@
 //! Filling gaps: which are due, who was given which, and how that ended. What a step makes of a stream is decided by
 //! `ledger`'s `StreamView`; who may write is said by the token that lies beside it here.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use jiff::Timestamp;
-use ledger::coverage::GapReason;
+use ledger::coverage::{Gap, GapReason};
 use ledger::event::{RepoId, Stream};
 use ledger::port::Token;
-use ledger::port::activity::{Claim, Claimed, DueNow, Ending, StreamView};
-use rusqlite::{Connection, OptionalExtension};
+use ledger::port::activity::{Backfill, Claim, Claimed, DueNow, Ending, StreamView};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::coverage;
 use super::fault::Fault;
@@ -14,12 +17,24 @@ use super::repos;
 use super::rows::{Micros, Number, Word};
 use super::term::Change;
 
-pub(super) const WITH_GAPS: &str = "SELECT DISTINCT g.repo, g.stream, s.dispatched_at, s.holder IS NOT NULL AND s.held_until > ?2
-     FROM orgs o CROSS JOIN repos r ON r.org = o.id CROSS JOIN coverage g ON g.repo = r.id AND g.reason IS NOT NULL
+pub(super) const GAPS: &str = "SELECT g.repo, g.stream, g.starts_at, g.ends_at, g.reason, s.dispatched_at,
+         s.holder IS NOT NULL AND s.held_until > ?2, s.attempts, s.next_attempt, s.stuck
+     FROM orgs o CROSS JOIN repos r ON r.org = o.id
+     CROSS JOIN coverage g INDEXED BY coverage_gaps ON g.repo = r.id AND g.reason IS NOT NULL
      CROSS JOIN streams s ON s.repo = g.repo AND s.stream = g.stream
-     WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND s.unavailable IS NULL";
+     WHERE o.name = ?1 AND r.tracked = 1 AND g.starts_at < ?2 AND s.listed = 1 AND s.unavailable IS NULL";
+pub(super) const EACH: &str = "SELECT s.repo, s.stream FROM orgs o CROSS JOIN repos r ON r.org = o.id CROSS JOIN streams s ON s.repo = r.id
+     WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND (?2 IS NULL OR r.id = ?2)";
 pub(super) const CLAIM: &str =
     "SELECT token, holder, held_until FROM streams WHERE repo = ?1 AND stream = ?2";
+
+/// A stream with gaps: as much of it as decides whether they can be filled now.
+struct Wanted {
+    backfill: Backfill,
+    gaps: Vec<Gap>,
+    dispatched_at: Option<Timestamp>,
+    is_held: bool,
+}
 
 /// Which gaps can be filled now.
 pub(super) fn due(
@@ -29,27 +44,61 @@ pub(super) fn due(
     now: Timestamp,
     limit: usize,
 ) -> Result<DueNow, Fault> {
-    let mut statement = connection.prepare_cached(WITH_GAPS)?;
-    let mut rows = statement.query((org, Micros(now)))?;
     let (mut found, mut answer) = (Vec::new(), DueNow::default());
-    while let Some(row) = rows.next()? {
-        let (Number(repo), Word(stream)) = (row.get(0)?, row.get::<_, Word>(1)?);
-        let dispatched_at = row.get::<_, Option<Micros>>(2)?.map(|Micros(at)| at);
-        let is_held: bool = row.get::<_, Option<bool>>(3)?.unwrap_or(false);
-        let Some(view) = coverage::tracked(connection, org, RepoId(repo), stream)? else {
+    for ((repo, stream), mut wanted) in wanted(connection, org, now)? {
+        if wanted.is_held || wanted.dispatched_at.is_some_and(|at| at > silent_since) {
+            answer.under_way += 1;
             continue;
-        };
-        if is_held || dispatched_at.is_some_and(|at| at > silent_since) {
-            answer.under_way += u64::from(view.gaps_window(now).is_some());
-        } else if let Some(due) = view.due(RepoId(repo), now) {
+        }
+        wanted.gaps.sort_by_key(|gap| gap.window);
+        if let Some(due) = wanted.backfill.due(repo, stream, &wanted.gaps, now) {
             let by_hand = due.reason == GapReason::Manual;
-            found.push(((by_hand, dispatched_at, due.repo, due.stream), due));
+            found.push(((by_hand, wanted.dispatched_at, repo, stream), due));
         }
     }
     found.sort_by_key(|(order, _)| *order);
     answer.deferred = found.len().saturating_sub(limit) as u64;
     answer.due = found.into_iter().take(limit).map(|(_, due)| due).collect();
     Ok(answer)
+}
+
+/// The streams that have gaps before `now`, and could be read.
+fn wanted(
+    connection: &Connection,
+    org: &str,
+    now: Timestamp,
+) -> Result<BTreeMap<(RepoId, Stream), Wanted>, Fault> {
+    let mut statement = connection.prepare_cached(GAPS)?;
+    let mut rows = statement.query((org, Micros(now)))?;
+    let mut streams: BTreeMap<(RepoId, Stream), Wanted> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (Number(repo), Word(stream)) = (row.get(0)?, row.get::<_, Word>(1)?);
+        let wanted = match streams.entry((RepoId(repo), stream)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(read(row)?),
+        };
+        wanted.gaps.push(coverage::gap(row, 2)?);
+    }
+    Ok(streams)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Wanted> {
+    let time = |column| {
+        let time = row.get::<_, Option<Micros>>(column)?;
+        Ok::<_, rusqlite::Error>(time.map(|Micros(at)| at))
+    };
+    let backfill = Backfill {
+        attempts: row.get(7)?,
+        error: String::new(),
+        next_attempt: time(8)?,
+        stuck: row.get(9)?,
+    };
+    Ok(Wanted {
+        backfill,
+        gaps: Vec::new(),
+        dispatched_at: time(5)?,
+        is_held: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
+    })
 }
 
 /// Takes in that these were dispatched.
@@ -158,11 +207,9 @@ pub(super) fn each(
     repo: Option<RepoId>,
     mut step: impl FnMut(&mut StreamView) -> bool,
 ) -> Result<u64, Fault> {
-    let sql = "SELECT s.repo, s.stream FROM orgs o JOIN repos r ON r.org = o.id JOIN streams s ON s.repo = r.id
-        WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND (?2 IS NULL OR r.id = ?2)";
     let streams = change
         .connection
-        .prepare_cached(sql)?
+        .prepare_cached(EACH)?
         .query_map((org, repo.map(|repo| Number(repo.0))), |row| {
             Ok((row.get::<_, Number>(0)?, row.get::<_, Word>(1)?))
         })?
@@ -184,7 +231,7 @@ struct Kept {
 }
 
 fn kept(connection: &Connection, repo: RepoId, stream: Stream) -> Result<Option<Kept>, Fault> {
-    let read = |row: &rusqlite::Row<'_>| {
+    let read = |row: &Row<'_>| {
         let holder: Option<String> = row.get(1)?;
         let until = row.get::<_, Option<Micros>>(2)?.map(|Micros(at)| at);
         Ok(Kept {

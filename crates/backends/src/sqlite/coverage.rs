@@ -13,6 +13,7 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::fault::Fault;
+use super::repos;
 use super::rows::{Micros, Number, Word};
 use super::term::Change;
 
@@ -29,6 +30,12 @@ pub(super) const COUNTED_FROM: &str =
     "SELECT counted_from FROM streams WHERE repo = ?1 AND stream = ?2";
 pub(super) const SPANS: &str =
     "SELECT starts_at, ends_at, reason, error FROM coverage WHERE repo = ?1 AND stream = ?2";
+/// Moves the frontier of a stream that was read last of all it has, and of which nothing else changes with that.
+pub(super) const MOVE_FRONTIER: &str =
+    "UPDATE coverage SET ends_at = ?3 WHERE repo = ?1 AND stream = ?2 AND reason IS NULL AND ends_at < ?3
+     AND starts_at = (SELECT max(starts_at) FROM coverage WHERE repo = ?1 AND stream = ?2)
+     AND EXISTS (SELECT 1 FROM streams WHERE repo = ?1 AND stream = ?2 AND listed = 1
+         AND fingerprint IS NOT NULL AND unavailable IS NULL)";
 
 /// The listed streams of a repository, in the order of [`Stream::ALL`].
 pub(super) fn streams(connection: &Connection, repo: RepoId) -> Result<Vec<StreamView>, Fault> {
@@ -78,6 +85,9 @@ pub(super) fn doubt(change: &mut Change<'_>, org: &str, repo: RepoId) -> Result<
 }
 
 /// Takes in that nothing changed up to `until`.
+///
+/// Of a quiet organisation this is all that there is to do, for every stream of it: so where only the end of the last span
+/// moves, it is moved where it lies. Everything else is read, decided and written back.
 pub(super) fn confirm(
     change: &mut Change<'_>,
     org: &str,
@@ -85,10 +95,26 @@ pub(super) fn confirm(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let connection = change.connection;
+    let mut move_frontier = connection.prepare_cached(MOVE_FRONTIER)?;
+    let end = Micros(until.min(now));
+    let mut known = None;
     for (repo, stream) in unchanged {
-        amend(change, org, *repo, *stream, |view| {
-            view.confirm(until, now);
-        })?;
+        let is_tracked = match known {
+            Some((of, is_tracked)) if of == *repo => is_tracked,
+            _ => repos::is_tracked(connection, org, *repo)?,
+        };
+        known = Some((*repo, is_tracked));
+        if !is_tracked {
+            continue;
+        }
+        if move_frontier.execute((Number(repo.0), Word(*stream), end))? > 0 {
+            change.touch(*repo);
+        } else {
+            amend(change, org, *repo, *stream, |view| {
+                view.confirm(until, now);
+            })?;
+        }
     }
     Ok(())
 }
@@ -245,17 +271,25 @@ fn spans(
         let window = Window::new(starts, ends).ok_or_else(|| unreadable(1))?;
         match row.get::<_, Option<String>>(2)? {
             None => covered.push(window),
-            Some(word) => {
-                let reason = GapReason::parse(&word).ok_or_else(|| unreadable(2))?;
-                gaps.push(Gap {
-                    window,
-                    reason,
-                    error: row.get(3)?,
-                });
-            }
+            Some(word) => gaps.push(Gap {
+                window,
+                reason: GapReason::parse(&word).ok_or_else(|| unreadable(2))?,
+                error: row.get(3)?,
+            }),
         }
     }
     Ok(Coverage::restore(start, covered, gaps))
+}
+
+/// A gap from three columns of a row, the first of which is `first`: its start, its end and its reason.
+pub(super) fn gap(row: &Row<'_>, first: usize) -> rusqlite::Result<Gap> {
+    let (Micros(starts), Micros(ends)) = (row.get(first)?, row.get(first + 1)?);
+    let reason = GapReason::parse(row.get_ref(first + 2)?.as_str()?);
+    Ok(Gap {
+        window: Window::new(starts, ends).ok_or_else(|| unreadable(first + 1))?,
+        reason: reason.ok_or_else(|| unreadable(first + 2))?,
+        error: String::new(),
+    })
 }
 
 fn unreadable(column: usize) -> rusqlite::Error {

@@ -18,6 +18,8 @@ pub(super) const CHANGED: &str = "SELECT r.id, o.name, r.name, r.created_at, r.t
      FROM repos r JOIN orgs o ON o.id = r.org WHERE r.place > ?1 AND r.place <= ?2";
 pub(super) const ONE: &str = "SELECT r.id, o.name, r.name, r.created_at, r.tracked
      FROM repos r JOIN orgs o ON o.id = r.org WHERE r.id = ?1";
+pub(super) const TRACKED: &str = "SELECT 1 FROM repos r JOIN orgs o ON o.id = r.org
+     WHERE r.id = ?1 AND o.name = ?2 AND r.tracked = 1";
 pub(super) const ORGS: &str = "SELECT view FROM orgs ORDER BY name";
 pub(super) const ORGS_CHANGED: &str =
     "SELECT view FROM orgs WHERE place > ?1 AND place <= ?2 ORDER BY name";
@@ -91,6 +93,13 @@ fn org_row(change: &mut Change<'_>, org: &str) -> Result<i64, Fault> {
         change.place(),
     );
     Ok(change.connection.prepare_cached(sql)?.insert(row)?)
+}
+
+/// Whether the organisation tracks the repository now.
+pub(super) fn is_tracked(connection: &Connection, org: &str, repo: RepoId) -> Result<bool, Fault> {
+    Ok(connection
+        .prepare_cached(TRACKED)?
+        .exists((Number(repo.0), org))?)
 }
 
 /// Whether the repository belongs to the organisation now, tracked or not.

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use ledger::event::{Actor, CommentOn, Event, Fact, RepoId, ReviewState, Stream, id};
 use ledger::fingerprint::Fingerprint;
-use ledger::port::activity::{CycleReport, CycleResult, Miss, Part, Proof, Recorded, SeenRepo};
+use ledger::port::activity::{
+    Authority, Claimed, CycleReport, CycleResult, Ending, Miss, Part, Proof, Recorded, SeenRepo,
+};
 use ledger::port::state::KeptAnswer;
 use ledger::port::{Activity, State, Term};
 use ledger::window::Window;
@@ -83,6 +85,13 @@ fn seen(id: u64) -> SeenRepo {
 
 /// What a node that has worked for a while leaves behind: every table has rows of every shape.
 async fn fill(store: &Sqlite) -> Term {
+    let term = scrape_for_a_while(store).await;
+    fill_gaps(store, term).await;
+    term
+}
+
+/// What a node leaves behind that has filled no gap yet.
+async fn scrape_for_a_while(store: &Sqlite) -> Term {
     store.lead("an earlier node", at(0)).await.unwrap();
     let term = store.lead("this node", at(1)).await.unwrap();
     let listing: Vec<SeenRepo> = (1..=6).map(seen).collect();
@@ -250,6 +259,46 @@ async fn fill(store: &Sqlite) -> Term {
     term
 }
 
+/// A gap of which an attempt has failed, one that is stuck, and history of which some is claimed and some dispatched.
+async fn fill_gaps(store: &Sqlite, term: Term) {
+    let lost = Miss {
+        repo: RepoId(5),
+        stream: Stream::Issues,
+        window: window(1000, 1100),
+        reason: ledger::coverage::GapReason::Unhealthy,
+        error: String::new(),
+    };
+    store.miss(term, ORG, &[lost], at(1400)).await.unwrap();
+    let reached = store.ask_history(ORG, Some(RepoId(4)), at(-100), at(1400));
+    assert_eq!(reached.await.unwrap(), 2);
+    let claim = async |repo, stream| {
+        let asked = store.claim(ORG, RepoId(repo), stream, "filler", at(1500), at(1400));
+        match asked.await.unwrap() {
+            Claimed::Given { claim, .. } => claim,
+            other => panic!("it is given, and not {other:?}"),
+        }
+    };
+    let attempts = [
+        (5, Stream::Issues, Some(at(1460))),
+        (2, Stream::Pulls, None),
+    ];
+    for (repo, stream, next_attempt) in attempts {
+        let ending = Ending::Failed {
+            error: "502".to_owned(),
+            next_attempt,
+        };
+        let claim = claim(repo, stream).await;
+        assert!(store.end(&claim, ending, at(1400)).await.unwrap());
+    }
+    let by = Authority::Filler(claim(4, Stream::Commits).await);
+    let part = commits_alone(vec![commit(9_000, -50)]);
+    let recorded = store.record(by, ORG, RepoId(4), vec![part], at(1410));
+    assert_eq!(recorded.await.unwrap().inserted, 1);
+    let dispatched = store.dispatched(term, ORG, &[(RepoId(4), Stream::Pulls)], at(1410));
+    dispatched.await.unwrap();
+    store.note("place", "12").await.unwrap();
+}
+
 fn commits_alone(events: Vec<Event>) -> Part {
     Part {
         stream: Stream::Commits,
@@ -274,7 +323,12 @@ async fn all_of(store: &Sqlite) -> String {
         .answer("token", "https://api.example.test/1")
         .await
         .unwrap();
-    format!("{feed:#?}\n{orgs:#?}\n{repos:#?}\n{commits:#?}\n{events:#?}\n{answer:#?}")
+    let due = store.due(ORG, at(1405), at(1440), 10).await.unwrap();
+    let later = store.due(ORG, at(9_000), at(9_000), 10).await.unwrap();
+    let noted = store.noted("place").await.unwrap();
+    format!(
+        "{feed:#?}\n{orgs:#?}\n{repos:#?}\n{commits:#?}\n{events:#?}\n{answer:#?}\n{due:#?}\n{later:#?}\n{noted:?}"
+    )
 }
 
 async fn incarnation_of(store: &Sqlite) -> String {

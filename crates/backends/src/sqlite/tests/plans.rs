@@ -39,6 +39,14 @@ async fn hot_queries_search_by_key_and_sort_nothing() {
             ("the streams of a repository", coverage::STREAMS),
             ("a tracked stream", coverage::STREAM),
             ("the coverage of a stream", coverage::SPANS),
+            ("a frontier that moves", coverage::MOVE_FRONTIER),
+            ("where counters begin", coverage::COUNTED_FROM),
+            ("whether a repository is tracked", repos::TRACKED),
+            ("a repository", repos::ONE),
+            ("the gaps of an organisation", backfill::GAPS),
+            ("the streams of an organisation", backfill::EACH),
+            ("who has claimed a stream", backfill::CLAIM),
+            ("a note", state::NOTE),
             ("a kept answer", state::ANSWER),
             ("the oldest answer", state::OLDEST),
         ];
@@ -51,6 +59,19 @@ async fn hot_queries_search_by_key_and_sort_nothing() {
         let sorts = plan.contains("TEMP B-TREE") && name != "organisations that changed";
         assert!(!scans && !sorts, "{name}:\n{plan}");
     }
+}
+
+#[tokio::test]
+async fn gaps_are_found_without_a_look_at_what_was_read() {
+    let store = Sqlite::in_memory().unwrap();
+    let plan = store
+        .read(|connection| Ok(plan(connection, backfill::GAPS)))
+        .await
+        .unwrap();
+    assert!(
+        plan.contains("SEARCH g USING INDEX coverage_gaps"),
+        "{plan}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Authority, Backfill, Due, Ending, Miss, Proof, StreamView, claimable};
-use crate::coverage::{Coverage, GapReason};
+use crate::coverage::{Coverage, Gap, GapReason};
 use crate::event::{RepoId, Stream};
 use crate::window::Window;
 
@@ -14,6 +14,28 @@ impl Authority {
             Authority::Leader(_) => true,
             Authority::Filler(claim) => (claim.repo, claim.stream) == (repo, stream),
         }
+    }
+}
+
+impl Backfill {
+    /// What can be filled now of these gaps, which are all that the stream has, by time.
+    pub fn due(&self, repo: RepoId, stream: Stream, gaps: &[Gap], now: Timestamp) -> Option<Due> {
+        if self.stuck || self.next_attempt.is_some_and(|at| at > now) {
+            return None;
+        }
+        let before = |gap: &&Gap| gap.window.start() < now;
+        let first = gaps.iter().find(before)?;
+        let last = gaps.iter().rfind(before)?;
+        let window = Window::new(first.window.start(), last.window.end())?;
+        let by_itself = |gap: &&Gap| gap.reason != GapReason::Manual;
+        let reason = gaps.iter().filter(before).find(by_itself);
+        Some(Due {
+            repo,
+            stream,
+            window: window.until(now)?,
+            reason: reason.map_or(GapReason::Manual, |gap| gap.reason),
+            attempts: self.attempts,
+        })
     }
 }
 
@@ -105,20 +127,11 @@ impl StreamView {
     /// What can be filled of it, if nobody is at it: there is a gap, it is neither unavailable nor stuck, and the next
     /// attempt has come.
     pub fn due(&self, repo: RepoId, now: Timestamp) -> Option<Due> {
-        let waits = self.backfill.next_attempt.is_some_and(|at| at > now);
-        if self.unavailable.is_some() || self.backfill.stuck || waits {
+        if self.unavailable.is_some() {
             return None;
         }
-        let mut reasons = self.coverage.gaps_before(now).map(|gap| gap.reason);
-        Some(Due {
-            repo,
-            stream: self.stream,
-            window: self.gaps_window(now)?,
-            reason: reasons
-                .find(|reason| *reason != GapReason::Manual)
-                .unwrap_or(GapReason::Manual),
-            attempts: self.backfill.attempts,
-        })
+        self.backfill
+            .due(repo, self.stream, self.coverage.gaps(), now)
     }
 
     /// From the start of the first gap to the end of the last, as far as they lie before `now`.
