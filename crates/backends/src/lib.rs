@@ -8,4 +8,6 @@ pub mod kubernetes;
 mod message;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod sqlite;
