@@ -1,5 +1,6 @@
-//! The stores in one `PostgreSQL` database (14 or later), shared by any number of nodes: opening it, and its parts. What
-//! events, coverage and terms mean is decided in `ledger`; who is to lead, and what is to be told, elsewhere.
+//! The stores in one `PostgreSQL` database (14 or later), shared by any number of nodes: opening it, and its parts.
+//!
+//! What events, coverage and terms mean is decided in `ledger`; who is to lead, and what is to be told, elsewhere.
 //!
 //! **A step is one statement**, sent whole in one round trip: what writes activity is a function that the migration makes
 //! (`migrations/0001_store.sql`). So a step is there whole or not at all wherever the connection breaks, no transaction is
@@ -111,8 +112,7 @@ struct Parts {
 }
 
 impl Postgres {
-    /// Prepares to work on a database, without a look at it: no connection is made before the first step. Must be called
-    /// where a tokio runtime is, which must have timers and a network.
+    /// Prepares to work on a database, without a look at it: no connection is made before the first step.
     ///
     /// # Errors
     ///

@@ -7,11 +7,12 @@
 use ledger::event::RepoId;
 use ledger::port::Cursor;
 use ledger::port::activity::{Changes, EventChange, News};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::Postgres;
 use super::fault::Fault;
-use super::rows::{self, get};
+use super::rows::{self, at_length, get};
 
 /// One more event is read than was asked for, to know whether there is more. The last row says up to where.
 const CHANGES: &str = "WITH page AS MATERIALIZED (
@@ -53,41 +54,45 @@ impl Postgres {
         let rows = self
             .ask(CHANGES, &[(&place, Type::INT8), (&most, Type::INT8)])
             .await?;
-        let mut changes = Changes::default();
-        for row in &rows {
-            match get(row, 0)? {
-                "event" => {
-                    let rows::Kept { event, first_state } = rows::event(row, 8)?;
-                    changes.events.push(EventChange {
-                        seq: Cursor(rows::number(row, 2)?),
-                        news: if get(row, 6)? {
-                            News::Amended
-                        } else {
-                            News::Recorded
-                        },
-                        org: get(row, 3)?,
-                        repo: RepoId(rows::number(row, 1)?),
-                        event,
-                        first_state,
-                        retracted: get(row, 13)?,
-                        history: get(row, 14)?,
-                    });
-                }
-                "repo" => changes
-                    .repos
-                    .extend(rows::repo(row, 1)?.1.map(|known| known.view)),
-                "org" => changes.orgs.push(serde_json::from_str(get(row, 7)?)?),
-                _ => {
-                    changes.next = Cursor(rows::number(row, 2)?);
-                    changes.incarnation = get(row, 3)?;
-                    changes.more = get(row, 6)?;
-                }
+        at_length(rows.len(), || read(&rows, limit))
+    }
+}
+
+fn read(rows: &[Row], limit: usize) -> Result<Changes, Fault> {
+    let mut changes = Changes::default();
+    for row in rows {
+        match get(row, 0)? {
+            "event" => {
+                let rows::Kept { event, first_state } = rows::event(row, 8)?;
+                changes.events.push(EventChange {
+                    seq: Cursor(rows::number(row, 2)?),
+                    news: if get(row, 6)? {
+                        News::Amended
+                    } else {
+                        News::Recorded
+                    },
+                    org: get(row, 3)?,
+                    repo: RepoId(rows::number(row, 1)?),
+                    event,
+                    first_state,
+                    retracted: get(row, 13)?,
+                    history: get(row, 14)?,
+                });
+            }
+            "repo" => changes
+                .repos
+                .extend(rows::repo(row, 1)?.1.map(|known| known.view)),
+            "org" => changes.orgs.push(serde_json::from_str(get(row, 7)?)?),
+            _ => {
+                changes.next = Cursor(rows::number(row, 2)?);
+                changes.incarnation = get(row, 3)?;
+                changes.more = get(row, 6)?;
             }
         }
-        changes.events.sort_by_key(|entry| entry.seq);
-        changes.events.truncate(limit.max(1));
-        changes.repos.sort_by_key(|view| view.id);
-        changes.orgs.sort_by(|one, other| one.org.cmp(&other.org));
-        Ok(changes)
     }
+    changes.events.sort_by_key(|entry| entry.seq);
+    changes.events.truncate(limit.max(1));
+    changes.repos.sort_by_key(|view| view.id);
+    changes.orgs.sort_by(|one, other| one.org.cmp(&other.org));
+    Ok(changes)
 }

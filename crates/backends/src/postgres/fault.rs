@@ -104,7 +104,8 @@ fn sql_may_pass(error: &tokio_postgres::Error) -> bool {
     let Some(error) = error.as_db_error() else {
         // The server said nothing: the connection was lost, or what came was none of its words.
         return error.is_closed()
-            || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
+            || std::error::Error::source(error)
+                .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
     };
     let code = error.code();
     // Connection, rollback (deadlock, serialization), resources, intervention of an operator, the system. And a lock that was

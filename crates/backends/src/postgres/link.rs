@@ -9,7 +9,7 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::sync::Mutex;
-use tokio_postgres::error::Severity;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Row};
 
@@ -197,10 +197,13 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Whether the connection is as good as before. One that is about to close may not know it yet.
+/// Whether the connection is as good as before. One that is about to close may not know it yet, and one to a server that was
+/// made a standby leads nowhere any more.
 fn is_about_the_statement(error: &tokio_postgres::Error) -> bool {
-    let said = error.as_db_error();
-    said.is_some_and(|said| said.parsed_severity() == Some(Severity::Error))
+    error.as_db_error().is_some_and(|said| {
+        said.parsed_severity() == Some(Severity::Error)
+            && *said.code() != SqlState::READ_ONLY_SQL_TRANSACTION
+    })
 }
 
 /// A connection at work. Where the caller goes away, or loses patience, the server is told to stop, and the connection is

@@ -13,7 +13,7 @@ use super::Postgres;
 use super::cache::{Known, Sight};
 use super::fault::Fault;
 use super::rewrite::{ATTEMPTS, Desks, Verdict, answered, unheard_of, verdict};
-use super::rows::{self, FLAGS, INTS, Streams, TEXTS, get};
+use super::rows::{self, FLAGS, INTS, Streams, TEXTS, at_length, get};
 
 const OF_ORG: &str =
     "SELECT id, place, org, name, created_at, tracked, streams FROM @.repos WHERE org = $1";
@@ -60,6 +60,45 @@ fn is_same_repo(one: &RepoView, other: &RepoView) -> bool {
             }
 }
 
+/// A listing, column by column. What is not different has no name.
+#[derive(Default)]
+struct Listing {
+    ids: Vec<i64>,
+    places: Vec<i64>,
+    names: Vec<Option<String>>,
+    created: Vec<Option<i64>>,
+    views: Vec<Option<String>>,
+    desks: Desks,
+}
+
+impl Listing {
+    fn of(repos: &[RepoId], sights: &[Sight], after: &[Option<Known>]) -> Result<Listing, Fault> {
+        let mut listing = Listing {
+            ids: rows::ids(repos.iter().copied()),
+            places: sights.iter().map(Sight::place).collect(),
+            ..Listing::default()
+        };
+        for (sight, known) in sights.iter().zip(after) {
+            let view = known.as_ref().map(|known| &known.view);
+            listing.names.push(view.map(|view| view.name.clone()));
+            listing
+                .created
+                .push(view.map(|view| view.created_at.as_microsecond()));
+            let streams = known.as_ref().map(|known| {
+                let streams = Streams {
+                    listed: known.view.streams.clone(),
+                    unlisted: known.unlisted.clone(),
+                };
+                let before = sight.known().map(Arc::as_ref);
+                listing.desks.add(known.view.id, before, &streams);
+                serde_json::to_string(&streams)
+            });
+            listing.views.push(streams.transpose()?);
+        }
+        Ok(listing)
+    }
+}
+
 impl Postgres {
     /// Takes in the full listing of an organisation.
     pub(super) async fn track_repos(
@@ -78,20 +117,20 @@ impl Postgres {
             .map(|repo| self.parts.cache.sight(*repo))
             .collect();
         for _ in 0..ATTEMPTS {
-            let after: Vec<Option<Known>> = seen
-                .values()
-                .zip(&sights)
-                .map(|(seen, sight)| listed(seen, org, start, sight))
-                .collect();
-            let rows = self
-                .send_listing(term, (org, &new_org), &repos, &sights, &after)
-                .await?;
+            let (after, written) = at_length(repos.len(), || {
+                let pairs = seen.values().zip(&sights);
+                let after: Vec<Option<Known>> = pairs
+                    .map(|(seen, sight)| listed(seen, org, start, sight))
+                    .collect();
+                let written = Listing::of(&repos, &sights, &after)?;
+                Ok::<_, Fault>((after, written))
+            })?;
+            let rows = self.send_listing(term, (org, &new_org), &written).await?;
             let last = rows.last().expect("a function answers a row at least");
             match verdict(get(last, 0)?, Some(&by))? {
                 Verdict::Done => {
-                    let mut place: i64 = get(last, 2)?;
-                    for known in after.into_iter().flatten() {
-                        place += 1;
+                    let base: i64 = get(last, 2)?;
+                    for (place, known) in (base + 1..).zip(after.into_iter().flatten()) {
                         self.parts.cache.see(Arc::new(Known { place, ..known }));
                     }
                     for row in &rows[..rows.len() - 1] {
@@ -110,32 +149,10 @@ impl Postgres {
         &self,
         term: Term,
         (org, new_org): (&str, &str),
-        repos: &[RepoId],
-        sights: &[Sight],
-        after: &[Option<Known>],
+        listing: &Listing,
     ) -> Result<Vec<tokio_postgres::Row>, Fault> {
         let term = term.0.cast_signed();
-        let ids = rows::ids(repos.iter().copied());
-        let places: Vec<i64> = sights.iter().map(Sight::place).collect();
-        let mut desks = Desks::default();
-        let (mut names, mut created, mut views) = (Vec::new(), Vec::new(), Vec::new());
-        for (sight, known) in sights.iter().zip(after) {
-            names.push(known.as_ref().map(|known| known.view.name.as_str()));
-            created.push(
-                known
-                    .as_ref()
-                    .map(|known| known.view.created_at.as_microsecond()),
-            );
-            let streams = known.as_ref().map(|known| {
-                let streams = Streams {
-                    listed: known.view.streams.clone(),
-                    unlisted: known.unlisted.clone(),
-                };
-                desks.add(known.view.id, sight.known().map(Arc::as_ref), &streams);
-                serde_json::to_string(&streams)
-            });
-            views.push(streams.transpose()?);
-        }
+        let desks = &listing.desks;
         let sql =
             "SELECT * FROM @.track($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let rows = self
@@ -145,11 +162,11 @@ impl Postgres {
                     (&term, Type::INT8),
                     (&org, Type::TEXT),
                     (&new_org, Type::TEXT),
-                    (&ids, INTS),
-                    (&places, INTS),
-                    (&names, TEXTS),
-                    (&created, INTS),
-                    (&views, TEXTS),
+                    (&listing.ids, INTS),
+                    (&listing.places, INTS),
+                    (&listing.names, TEXTS),
+                    (&listing.created, INTS),
+                    (&listing.views, TEXTS),
                     (&desks.repos, INTS),
                     (&desks.streams, TEXTS),
                     (&desks.gaps, INTS),
@@ -217,13 +234,15 @@ impl Postgres {
     /// The organisation's repositories, by id. What is known of them is taken in.
     pub(super) async fn repos_of(&self, org: &str) -> Result<Vec<Arc<Known>>, Fault> {
         let rows = self.ask(OF_ORG, &[(&org, Type::TEXT)]).await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let known = rows::repo(row, 0)?.1.map(Arc::new);
-            found.extend(known.inspect(|known| self.parts.cache.see(Arc::clone(known))));
-        }
-        found.sort_by_key(|known| known.view.id);
-        Ok(found)
+        at_length(rows.len(), || {
+            let mut found = Vec::with_capacity(rows.len());
+            for row in &rows {
+                let known = rows::repo(row, 0)?.1.map(Arc::new);
+                found.extend(known.inspect(|known| self.parts.cache.see(Arc::clone(known))));
+            }
+            found.sort_by_key(|known| known.view.id);
+            Ok(found)
+        })
     }
 
     /// The organisations, by login.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use ledger::event::{RepoId, Stream};
 use ledger::port::activity::{Authority, Recorded, StreamView};
 use tokio_postgres::Row;
@@ -12,7 +13,7 @@ use super::Postgres;
 use super::cache::{Known, Sight};
 use super::events::Batch;
 use super::fault::Fault;
-use super::rows::{self, FLAGS, INTS, Streams, TEXTS, get};
+use super::rows::{self, FLAGS, INTS, Streams, TEXTS, at_length, get};
 
 /// So often a step is prepared again. Each time somebody else has got a step of theirs done on the same repositories.
 pub(super) const ATTEMPTS: u32 = 20;
@@ -99,7 +100,7 @@ impl Desk {
                 .iter()
                 .all(|gap| gap.reason == ledger::coverage::GapReason::Manual),
             stuck: view.backfill.stuck,
-            next_attempt: view.backfill.next_attempt.map(|at| at.as_microsecond()),
+            next_attempt: view.backfill.next_attempt.map(Timestamp::as_microsecond),
         }
     }
 }
@@ -118,18 +119,14 @@ pub(super) struct Desks {
 impl Desks {
     /// Adds those of a repository whose streams become these. A stream that is new gets one, whatever there is to fill.
     pub(super) fn add(&mut self, repo: RepoId, before: Option<&Known>, after: &Streams) {
-        let find = |views: &[StreamView], stream| {
-            let view = views.iter().find(|view| view.stream == stream);
-            view.cloned()
-        };
         for stream in Stream::ALL {
             let shown = before.and_then(|known| find(&known.view.streams, stream));
             let is_known = shown.is_some()
                 || before.is_some_and(|known| find(&known.unlisted, stream).is_some());
             let listed = find(&after.listed, stream);
-            let desk = Desk::of(listed.as_ref());
+            let desk = Desk::of(listed);
             let is_new = listed.is_some() && !is_known;
-            if is_new || desk != Desk::of(shown.as_ref()) {
+            if is_new || desk != Desk::of(shown) {
                 self.repos.push(repo.0.cast_signed());
                 self.streams.push(stream.as_str());
                 self.gaps.push(desk.gap);
@@ -138,6 +135,29 @@ impl Desks {
                 self.nexts.push(desk.next_attempt);
             }
         }
+    }
+}
+
+/// What a plan says of repositories, as their columns hold it.
+struct Written {
+    views: Vec<Option<String>>,
+    desks: Desks,
+}
+
+impl Written {
+    fn of(repos: &[RepoId], sights: &[Sight], plan: &Plan) -> Result<Written, Fault> {
+        let mut written = Written {
+            views: vec![None; repos.len()],
+            desks: Desks::default(),
+        };
+        for (number, streams) in plan.streams.iter().enumerate() {
+            if let Some(streams) = streams {
+                let before = sights[number].known().map(Arc::as_ref);
+                written.views[number] = Some(serde_json::to_string(streams)?);
+                written.desks.add(repos[number], before, streams);
+            }
+        }
+        Ok(written)
     }
 }
 
@@ -154,8 +174,12 @@ impl Postgres {
             .map(|repo| self.parts.cache.sight(*repo))
             .collect();
         for _ in 0..ATTEMPTS {
-            let plan = plan(&sights)?;
-            let rows = self.send(by, repos, &sights, &plan).await?;
+            let (plan, written) = at_length(repos.len(), || {
+                let plan = plan(&sights)?;
+                let written = Written::of(repos, &sights, &plan)?;
+                Ok::<_, Fault>((plan, written))
+            })?;
+            let rows = self.send(by, repos, &sights, &plan, &written).await?;
             match verdict(get(&rows[0], 0)?, by)? {
                 Verdict::Done => {
                     self.take_in(&sights, plan.streams, get(&rows[0], 2)?);
@@ -179,22 +203,11 @@ impl Postgres {
         repos: &[RepoId],
         sights: &[Sight],
         plan: &Plan,
+        Written { views, desks }: &Written,
     ) -> Result<Vec<Row>, Fault> {
         let permit = Permit::of(by);
         let ids = rows::ids(repos.iter().copied());
         let places: Vec<i64> = sights.iter().map(Sight::place).collect();
-        let mut desks = Desks::default();
-        let mut views = vec![None; ids.len()];
-        for (number, streams) in plan.streams.iter().enumerate() {
-            if let Some(streams) = streams {
-                views[number] = Some(serde_json::to_string(streams)?);
-                desks.add(
-                    repos[number],
-                    sights[number].known().map(Arc::as_ref),
-                    streams,
-                );
-            }
-        }
         let batch = &plan.batch;
         let of_repo = ids.first().copied();
         let sql = "SELECT * FROM @.rewrite($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
@@ -210,7 +223,7 @@ impl Postgres {
                     (&plan.ends, Type::BOOL),
                     (&ids, INTS),
                     (&places, INTS),
-                    (&views, TEXTS),
+                    (views, TEXTS),
                     (&desks.repos, INTS),
                     (&desks.streams, TEXTS),
                     (&desks.gaps, INTS),
@@ -264,6 +277,10 @@ impl Postgres {
         }
         Ok(())
     }
+}
+
+fn find(views: &[StreamView], stream: Stream) -> Option<&StreamView> {
+    views.iter().find(|view| view.stream == stream)
 }
 
 /// A function answers one row at least.

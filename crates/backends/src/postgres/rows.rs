@@ -4,11 +4,24 @@ use jiff::Timestamp;
 use ledger::event::{Actor, Event, Fact, RepoId, ReviewState};
 use ledger::port::activity::{RepoView, StreamView};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
 use super::cache::Known;
 use super::fault::Fault;
+
+/// Works on so many things; where they are many, without keeping what else runs on this thread waiting.
+pub(super) fn at_length<T>(things: usize, work: impl FnOnce() -> T) -> T {
+    const MANY: usize = 500;
+    let can_move_on = Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if things >= MANY && can_move_on {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
+}
 
 /// A value of a column, by its number.
 pub(super) fn get<'row, T: FromSql<'row>>(row: &'row Row, column: usize) -> Result<T, Fault> {

@@ -99,7 +99,7 @@ impl Postgres {
         let body = pack(answer.body).await?;
         let (kept_at, date) = (
             now.as_microsecond(),
-            answer.date.map(|date| date.as_microsecond()),
+            answer.date.map(Timestamp::as_microsecond),
         );
         let bytes = i32::try_from(body.len()).unwrap_or(i32::MAX);
         let headers = serde_json::to_string(&answer.headers)?;

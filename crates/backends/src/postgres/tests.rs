@@ -7,6 +7,7 @@ mod opening;
 mod pooled;
 mod pooler;
 mod proxy;
+mod restart;
 mod space;
 mod trips;
 mod world;

@@ -39,7 +39,7 @@ CREATE TABLE repos (
     tracked    boolean NOT NULL,
     -- The ledger's StreamViews, those that the last listing named and those that it did not.
     streams    text NOT NULL
-) WITH (fillfactor = 70);
+);
 CREATE INDEX repos_by_org ON repos (org);
 CREATE INDEX repos_by_place ON repos (place);
 
@@ -89,7 +89,7 @@ CREATE UNIQUE INDEX events_by_amendment ON events (amended) WHERE amended IS NOT
 -- Lets one change of activity in, and tells the last place. A change waits here for the one before it, so that terms do not
 -- interleave and places become visible in order.
 CREATE FUNCTION enter(by_term bigint, by_repo bigint, by_stream text, by_token bigint, OUT verdict text, OUT last bigint)
-LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '3s' AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '8s' AS $$
 DECLARE
     present bigint;
 BEGIN

@@ -24,7 +24,7 @@ fn delays() -> Delays {
     Delays::new([Duration::from_secs(60)]).unwrap()
 }
 
-fn task() -> Task {
+pub(super) fn task() -> Task {
     Task {
         org: ORG.to_owned(),
         repo: RepoId(1),
@@ -231,7 +231,7 @@ fn every_step<'a>(store: &'a Postgres, queue: &'a PostgresQueue) -> Vec<Step<'a>
     ]
 }
 
-/// A server that is there and does not answer, in either direction; one that takes no connection; and a port of nobody.
+/// A server that is there and hears nothing, and one that closes every connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_step_waits_longer_than_its_limit_and_each_says_that_the_store_is_unavailable() {
     const TIMEOUT: Duration = Duration::from_millis(300);
@@ -361,6 +361,53 @@ async fn a_backend_that_is_terminated_in_the_middle_of_a_step_leaves_nothing_of_
         .await;
     assert_eq!(again.unwrap().inserted, 1);
     assert_eq!(held(&store, 1).await.1, at(20));
+}
+
+/// Four writers, and somebody who ends their connections all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_answered_is_there_and_nothing_by_half_however_often_connections_are_ended() {
+    const WRITERS: u64 = 4;
+    const RECORDINGS: i64 = 30;
+    let space = Space::new();
+    let settings = space.settings();
+    let term = lead(&open(&settings), 0..WRITERS).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for repo in 0..WRITERS {
+        let store = open(&settings);
+        writers.spawn(async move {
+            let mut failures = 0;
+            for number in 0..RECORDINGS {
+                let oids = [0, 1, 2].map(|place| format!("{number:03}-{place}"));
+                let parts = || commits(&oids.each_ref().map(String::as_str), number + 1);
+                while let Err(error) = store
+                    .record(term.into(), ORG, RepoId(repo), parts(), now())
+                    .await
+                {
+                    assert!(error.is_unavailable(), "{error:?}");
+                    failures += 1;
+                }
+                // Whatever was answered is whole, and the rest is not there.
+                let commits = store.commits(ORG, RepoId(repo)).await;
+                if let Ok(commits) = commits {
+                    assert_eq!(commits.len() as i64, 3 * (number + 1));
+                }
+            }
+            failures
+        });
+    }
+    let killer = beside().await;
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE position($1 IN query) > 0 AND pid <> pg_backend_pid()";
+    let killing = tokio::spawn(async move {
+        loop {
+            let parameters = [(&settings.schema as _, tokio_postgres::types::Type::TEXT)];
+            killer.query_typed(sql, &parameters).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let failures = writers.join_all().await;
+    killing.abort();
+    assert!(failures.iter().sum::<u32>() > 0, "somebody was hit");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -81,14 +81,17 @@ async fn a_pooler_refuses_what_is_set_on_sessions_and_so_the_test_would_notice()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_not_given_ends_a_step_without_a_limit_on_the_session() {
     let (space, pooler) = (Space::new(), Pooler::new());
-    let settings = pooler.settings(&space.settings());
+    let settings = super::super::Settings {
+        timeout: Duration::from_secs(60),
+        ..pooler.settings(&space.settings())
+    };
     let store = open(&settings);
     let term = lead(&store, [1]).await;
     let mut holder = super::space::beside().await;
     let held_up = holder.transaction().await.unwrap();
     let lock = format!("SELECT FROM {}.store FOR UPDATE", settings.schema);
     held_up.batch_execute(&lock).await.unwrap();
-    let limit = Duration::from_secs(10);
+    let limit = Duration::from_secs(20);
     let failed = tokio::time::timeout(limit, store.cycle(term, "acme", super::world::report(1)));
     let error = failed
         .await
