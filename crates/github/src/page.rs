@@ -1,7 +1,9 @@
-//! The next page of a list, as the `Link` header names it. Refuses to leave GitHub's origin.
+//! The next page of a list, as the `Link` header names it, and all of them. Refuses to leave GitHub's origin.
 
 use http::HeaderMap;
+use quota::Lane;
 
+use crate::client::Client;
 use crate::error::{Error, Kind};
 use crate::origin::Destination;
 use crate::request::{Request, Response};
@@ -24,6 +26,36 @@ pub fn next(response: &Response) -> Result<Option<Request>, Error> {
         }
         .into()),
     }
+}
+
+/// Reads a list from `first` on, page by page, until `take` says that what follows is known, or to its end.
+///
+/// What is deleted while the pages are read moves the first item of the next page to the page before, where nobody looks
+/// any more. So all but the last are looked at once more where that is free as long as nothing changed: where the list is
+/// conditional.
+///
+/// # Errors
+/// As [`Client::send`], and what `take` says.
+pub(crate) async fn read(
+    client: &Client,
+    lane: Lane,
+    first: Request,
+    mut take: impl FnMut(&Response) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let mut pages = Vec::new();
+    let mut next_page = Some(first);
+    while let Some(request) = next_page {
+        let response = client.send(lane, request.clone()).await?;
+        pages.push(request);
+        let is_read = take(&response)?;
+        next_page = next(&response)?.filter(|_| !is_read);
+    }
+    pages.pop();
+    for request in pages.into_iter().filter(Request::is_conditional) {
+        let response = client.send(lane, request).await?;
+        take(&response)?;
+    }
+    Ok(())
 }
 
 /// The number of the last page, where the list says so.

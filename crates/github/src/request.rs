@@ -154,6 +154,11 @@ impl Request {
         self
     }
 
+    /// Whether an earlier answer would be confirmed rather than sent again.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.conditional
+    }
+
     /// The bucket that GitHub charges, as far as the path tells.
     pub fn resource(&self) -> Resource {
         match &self.target {
@@ -192,14 +197,14 @@ impl Request {
     }
 }
 
-/// The organisation in `/orgs/X/…`, `/users/X/…` and `/repos/X/Y/…`, and the repository there.
+/// The organisation in `/orgs/X/…`, `/enterprises/X/…`, `/users/X/…` and `/repos/X/Y/…`, and the repository there.
 fn subject_of(path: &str) -> (Option<&str>, Option<&str>) {
     let path = path.split('?').next().unwrap_or_default();
     let mut parts = path.trim_start_matches('/').split('/');
     let root = parts.next();
     let mut part = || parts.next().filter(|part| !part.is_empty());
     match root {
-        Some("orgs" | "users") => (part(), None),
+        Some("orgs" | "users" | "enterprises") => (part(), None),
         Some("repos") => (part(), part()),
         _ => (None, None),
     }
