@@ -5,6 +5,7 @@
 //! decides nothing itself: pace is the gate's, repetition the judge's, validators the conditional part's, and who shares
 //! an answer with whom the flights'.
 
+mod download;
 mod flight;
 mod graphql;
 mod outcome;

@@ -83,6 +83,10 @@ pub(crate) enum Kind {
         to: String,
         api_url: String,
     },
+    #[error("{host} answers for a report's file with {status}")]
+    Download { host: String, status: StatusCode },
+    #[error("{from} leads to no address that may be followed")]
+    BadLink { from: String },
     #[error("{subject} was redirected more than {most} times")]
     Redirects { subject: String, most: u32 },
     #[error("cannot set up the connection to GitHub")]
@@ -153,7 +157,12 @@ impl Error {
 
     /// GitHub answered that it is itself in trouble (5xx), until the tries were used up.
     pub fn is_server_error(&self) -> bool {
-        matches!(&*self.0, Kind::Status { status, .. } if status.is_server_error())
+        matches!(&*self.0, Kind::Status { status, .. } | Kind::Download { status, .. } if status.is_server_error())
+    }
+
+    /// The host of a report's files no longer takes the link. Another link may do: this says nothing of permissions.
+    pub fn is_expired_link(&self) -> bool {
+        matches!(&*self.0, Kind::Download { status, .. } if status.is_client_error())
     }
 
     /// The configured address of the API cannot be used.
@@ -199,9 +208,10 @@ impl Error {
         matches!(*self.0, Kind::Decode { .. })
     }
 
-    /// Whether an answer led to another origin; the token was not sent there.
+    /// Whether an answer led to where nobody may follow: from the API to another origin, from a report to an address without
+    /// TLS. Nothing was sent there.
     pub fn is_elsewhere(&self) -> bool {
-        matches!(*self.0, Kind::Elsewhere { .. })
+        matches!(*self.0, Kind::Elsewhere { .. } | Kind::BadLink { .. })
     }
 
     /// The errors of a GraphQL answer, in GitHub's order; empty for everything else.

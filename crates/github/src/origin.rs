@@ -112,6 +112,11 @@ impl ApiUrl {
         self.loopback
     }
 
+    /// Whether the API is spoken to without TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.scheme == "http"
+    }
+
     /// The absolute address of a path below the REST root.
     pub(crate) fn rest(&self, path_and_query: &str) -> Result<Uri, http::uri::InvalidUri> {
         format!(

@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod comments;
+pub mod copilot;
 pub mod jobs;
 pub mod meta;
 pub mod rate_limit;

@@ -7,6 +7,7 @@ mod agreement;
 mod breaking;
 mod coalesce;
 mod conditional;
+mod copilot;
 mod edges;
 mod faults;
 mod items;
