@@ -115,6 +115,8 @@ macro_rules! activity_cases {
             a_claim_that_was_ended_writes_nothing
             terms_and_tokens_do_not_entitle_for_each_other
             a_repository_that_moves_keeps_its_gaps_and_who_is_at_them
+            what_a_filler_writes_is_there_before_another_has_its_gaps_or_never
+            what_a_leader_writes_is_there_before_the_next_term_begins_or_never
 
             a_filler_proves_its_own_stream_alone_and_its_events_count
             a_filler_proves_nothing_of_another_repository

@@ -205,3 +205,66 @@ pub async fn a_repository_that_moves_keeps_its_gaps_and_who_is_at_them(open: Ope
     assert!(taken.token > claim.token);
     world.assert_void(&claim).await;
 }
+
+/// Whoever is given the gaps sees all that was ever written with the claim before; what comes later is refused.
+pub async fn what_a_filler_writes_is_there_before_another_has_its_gaps_or_never(open: Open<'_>) {
+    let world = World::with_gaps(open, &[LIB_COMMITS]).await;
+    let mut claim = world.claim("ada", LIB_COMMITS, 510, 500).await;
+    for round in 1..=10 {
+        let (second, by) = (round * 1_000, Authority::Filler(claim.clone()));
+        let outcomes = Mutex::new((false, claim, Vec::new()));
+        let (world, outcomes_of) = (&world, &outcomes);
+        let write = async move {
+            let parts = commits(vec![commit(&format!("round-{round}"), 5)]);
+            match world.store.record(by, ORG, LIB, parts, at(second)).await {
+                Ok(_) => outcomes_of.lock().expect("no one panicked").0 = true,
+                Err(error) => assert!(error.is_lost(), "{error}"),
+            }
+        };
+        let take = async move {
+            let taken = world.claim("eve", LIB_COMMITS, second + 10, second).await;
+            let seen = world.events(LIB).await;
+            let mut outcomes = outcomes_of.lock().expect("no one panicked");
+            (outcomes.1, outcomes.2) = (taken, seen);
+        };
+        together(vec![Box::pin(write), Box::pin(take)]).await;
+        let (wrote, taken, seen) = outcomes.into_inner().expect("no one panicked");
+        assert_eq!(seen, world.events(LIB).await, "nothing came later");
+        let id = format!("round-{round}");
+        assert_eq!(seen.iter().any(|event| event.id == id), wrote);
+        claim = taken;
+    }
+}
+
+/// Whoever takes office sees all that was ever written in a term before; what comes later is refused.
+pub async fn what_a_leader_writes_is_there_before_the_next_term_begins_or_never(open: Open<'_>) {
+    let world = World::new(open).await;
+    let mut term = world.term;
+    for round in 1..=10 {
+        let outcomes = Mutex::new((false, term, Vec::new()));
+        let (world, outcomes_of) = (&world, &outcomes);
+        let write = async move {
+            let parts = commits(vec![commit(&format!("round-{round}"), 5)]);
+            match world
+                .store
+                .record(term.into(), ORG, LIB, parts, now())
+                .await
+            {
+                Ok(_) => outcomes_of.lock().expect("no one panicked").0 = true,
+                Err(error) => assert!(error.is_fenced(), "{error}"),
+            }
+        };
+        let lead = async move {
+            let next = world.store.lead("next", now()).await;
+            let seen = world.events(LIB).await;
+            let mut outcomes = outcomes_of.lock().expect("no one panicked");
+            (outcomes.1, outcomes.2) = (next.expect("a term begins"), seen);
+        };
+        together(vec![Box::pin(write), Box::pin(lead)]).await;
+        let (wrote, next, seen) = outcomes.into_inner().expect("no one panicked");
+        assert_eq!(seen, world.events(LIB).await, "nothing came later");
+        let id = format!("round-{round}");
+        assert_eq!(seen.iter().any(|event| event.id == id), wrote);
+        term = next;
+    }
+}
