@@ -199,7 +199,7 @@ impl Aggregate {
 
     /// Every repository, by organisation and name. Two rows never have the same two: where several repositories had one
     /// name in turn, the one that has it now is shown.
-    pub fn repos(&self) -> impl Iterator<Item = RepoRow<'_>> {
+    pub fn repos(&self) -> impl ExactSizeIterator<Item = RepoRow<'_>> {
         self.order.iter().map(|repo| RepoRow {
             aggregate: self,
             repo: &self.repos[*repo as usize],
@@ -208,7 +208,7 @@ impl Aggregate {
 
     /// Every series, by organisation, repository and user label; never two with the same three.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.repos().flat_map(|repo| repo.rows())
+        self.repos().flat_map(RepoRow::rows)
     }
 
     /// The place of a user label, or none if the actor is left out.

@@ -23,8 +23,8 @@ mod span;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use choice::{
-    ActivityStore, CoordinationStore, ElectionBy, LogFormat, LogLevel, QueueBroker, Switch,
-    UserLabel,
+    ActivityStore, CoordinationStore, ElectionBy, LogFormat, LogLevel, QueueBroker, Refresh,
+    Switch, UserLabel,
 };
 pub use complaint::{Complaint, ConfigError};
 pub use environment::Environment;
@@ -165,6 +165,10 @@ pub struct Export {
     pub refresh_interval: Duration,
     /// The most series that a snapshot holds.
     pub max_series: u64,
+    /// How the next snapshot comes about.
+    pub refresh: Refresh,
+    /// Whether the node's own numbers are shown under the names of another exporter as well.
+    pub compat: bool,
 }
 
 /// How people appear in labels.

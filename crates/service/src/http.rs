@@ -23,17 +23,18 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use guard::{Guard, LocalAddress};
 pub use listener::bind;
 pub use serve::serve;
 
+use crate::export::{Part, Parts};
 use crate::health::Health;
 
-/// Makes the answer of `/metrics` out of the request's headers (`Accept`, `Accept-Encoding`, `If-None-Match`), without waiting.
-pub type Metrics = Arc<dyn Fn(&HeaderMap) -> http::Response<Bytes> + Send + Sync>;
+/// Makes the answer of `/metrics` or of a part of it out of the request's headers (`Accept`, `Accept-Encoding`,
+/// `If-None-Match`), without waiting.
+pub type Metrics = Arc<dyn Fn(Part, &HeaderMap) -> http::Response<Parts> + Send + Sync>;
 
 /// Says what time it is.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -58,7 +59,9 @@ pub fn router(face: Face, guard: Guard) -> Router {
         .route("/livez", get(probe::live))
         .route("/readyz", get(probe::ready))
         .route("/healthz", get(probe::health))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(all_metrics))
+        .route("/metrics/activity", get(activity_metrics))
+        .route("/metrics/node", get(node_metrics))
         .fallback(nothing_here)
         .method_not_allowed_fallback(only_reading)
         .with_state(face)
@@ -70,8 +73,16 @@ pub fn router(face: Face, guard: Guard) -> Router {
         .layer(middleware::from_fn(headers::apply))
 }
 
-async fn metrics(State(face): State<Face>, headers: HeaderMap) -> Response {
-    (face.metrics)(&headers).map(Body::from)
+async fn all_metrics(State(face): State<Face>, headers: HeaderMap) -> Response {
+    (face.metrics)(Part::All, &headers).map(Body::new)
+}
+
+async fn activity_metrics(State(face): State<Face>, headers: HeaderMap) -> Response {
+    (face.metrics)(Part::Activity, &headers).map(Body::new)
+}
+
+async fn node_metrics(State(face): State<Face>, headers: HeaderMap) -> Response {
+    (face.metrics)(Part::Node, &headers).map(Body::new)
 }
 
 async fn nothing_here() -> Response {

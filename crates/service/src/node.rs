@@ -24,16 +24,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::roles::Roles;
 use crate::config::Config;
-use crate::export::{self, Snapshots};
+use crate::export::{self, NodeCounts, Snapshots};
 use crate::health::{Component, Health, Report};
 use crate::quota_view::{self, Lately, QuotaView};
 use crate::role::{self, RoleManager, elector};
-use crate::task::backfill::{Backfill, Counts, Patience};
+use crate::task::backfill::{Backfill, Patience};
 use crate::task::cooldown;
 use crate::task::fleet::{self, Fleet};
 use crate::task::keep_running;
 use crate::task::scrape::{Cycle, Progress, Scrape};
-use crate::task::snapshot::{Followed, Publish};
+use crate::task::snapshot::{Followed, Publish, as_of};
 use crate::wire::{self, Connected, Plan, Stores};
 use crate::{Trouble, http};
 
@@ -120,17 +120,15 @@ impl Node {
             .await
             .context("cannot meet the other processes in the coordination file")?;
         let snapshots = Snapshots::new(started);
+        let counts = NodeCounts::default();
+        let settings = export::Settings::of(&config.export);
+        let as_of = as_of(started, config.export.refresh_interval);
+        let aggregate = Aggregate::new(plan.labels, plan.exclude, as_of);
         let publish = Publish {
             store: Arc::clone(&activity),
-            followed: Arc::new(tokio::sync::Mutex::new(Followed::new(Aggregate::new(
-                plan.labels,
-                plan.exclude,
-                started,
-            )))),
+            followed: Arc::new(tokio::sync::Mutex::new(Followed::new(aggregate, settings))),
             snapshots: snapshots.clone(),
-            settings: export::Settings {
-                max_series: config.export.max_series,
-            },
+            settings,
             period: config.export.refresh_interval,
             nudge: Arc::new(Notify::new()),
             clock,
@@ -138,7 +136,12 @@ impl Node {
             health: health.clone(),
             governor: Arc::clone(&governor),
             clients,
-            orgs,
+            orgs: connected
+                .iter()
+                .map(|it| (it.org.clone(), it.client.credential().to_owned()))
+                .collect(),
+            queue: Arc::clone(&queue),
+            counts: counts.clone(),
         };
         let scrape = |Connected { org, client }| {
             Arc::new(Scrape {
@@ -149,6 +152,7 @@ impl Node {
                 settings: config.scrape.clone(),
                 pages: Pages::new(),
                 refused: Mutex::default(),
+                counts: counts.clone(),
             })
         };
         let scrapes: Vec<Arc<Scrape>> = connected.into_iter().map(scrape).collect();
@@ -163,7 +167,7 @@ impl Node {
                 delays: config.backfill.retry_delays.clone(),
                 max_message_age: config.backfill.max_message_age,
             },
-            counts: Counts::default(),
+            counts: counts.clone(),
             health: health.clone(),
             after: Arc::clone(&publish.nudge),
         };
@@ -259,7 +263,7 @@ impl Node {
         let (snapshots, clock) = (self.snapshots.clone(), self.clock);
         http::Face {
             health: self.health.clone(),
-            metrics: Arc::new(move |headers| snapshots.answer(headers)),
+            metrics: Arc::new(move |part, headers| snapshots.answer(part, headers)),
             now: Arc::new(move || clock.now()),
         }
     }

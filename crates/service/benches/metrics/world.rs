@@ -7,7 +7,7 @@ use ledger::exclude::Exclude;
 use ledger::port::Cursor;
 use ledger::port::activity::{Changes, EventChange, News, RepoView, StreamView};
 use ledger::user_label::UserLabels;
-use service::export::NodeView;
+use service::export::SharedView;
 
 const ORG: &str = "example-organisation";
 const PEOPLE: u64 = 20;
@@ -19,7 +19,7 @@ fn now() -> Timestamp {
 }
 
 /// About so many samples.
-pub(crate) fn of(samples: usize) -> (Aggregate, NodeView) {
+pub(crate) fn of(samples: usize) -> (Aggregate, SharedView) {
     let mut aggregate = Aggregate::new(UserLabels::Login, Exclude::nobody(), now());
     let mut seq = 0;
     for number in 1..=samples.div_ceil(PER_REPO) as u64 {
@@ -37,16 +37,33 @@ pub(crate) fn of(samples: usize) -> (Aggregate, NodeView) {
             ..Changes::default()
         });
     }
-    let view = NodeView {
-        now: now(),
-        started: now(),
+    let view = SharedView {
+        as_of: now(),
         orgs: Vec::new(),
         streams: Vec::new(),
-        github: Vec::new(),
-        quota: Vec::new(),
-        dependencies: Vec::new(),
     };
     (aggregate, view)
+}
+
+/// One more commit in so many repositories, spread over all of them.
+pub(crate) fn stir(aggregate: &mut Aggregate, repos: u64) {
+    let all = aggregate.repos().len() as u64;
+    let first = aggregate.cursor().0 + 1;
+    let events: Vec<EventChange> = (0..repos.min(all))
+        .map(|place| {
+            let (seq, repo) = (first + place, 1 + place * all / repos.min(all));
+            let mut events = of_person(repo, seq % PEOPLE);
+            let mut event = events.swap_remove(0);
+            event.id = format!("{seq:040x}");
+            event.at = now();
+            change(seq, repo, event)
+        })
+        .collect();
+    aggregate.apply(&Changes {
+        next: Cursor(first + events.len() as u64),
+        events,
+        ..Changes::default()
+    });
 }
 
 fn of_person(repo: u64, person: u64) -> Vec<Event> {

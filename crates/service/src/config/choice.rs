@@ -128,6 +128,17 @@ choice! {
 }
 
 choice! {
+    /// How the next snapshot of `/metrics` comes about. What it says is the same.
+    Refresh {
+        /// What changed is written anew.
+        #[default]
+        Incremental = "incremental",
+        /// Everything is written anew.
+        Full = "full",
+    }
+}
+
+choice! {
     /// The least important line that is written to the log.
     LogLevel {
         /// Only what failed.

@@ -197,7 +197,7 @@ impl Lines<'_> {
                     .map_or(Written::Other("a number beyond 64 bits"), Written::Number)
             }
             DeValue::Float(_) => Written::Other("a number with a fraction"),
-            DeValue::Boolean(_) => Written::Other("true or false"),
+            DeValue::Boolean(flag) => Written::Flag(*flag),
             DeValue::Datetime(_) => Written::Other("a date"),
             DeValue::Array(items) => {
                 Written::List(items.iter().map(|item| self.value(item)).collect())

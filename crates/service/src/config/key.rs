@@ -59,11 +59,12 @@ impl<T> Key<T> {
 pub(crate) enum Written {
     Text(String),
     Number(i64),
+    Flag(bool),
     List(Vec<Placed>),
     Table(Vec<Entry>),
     /// The secret itself, from a variable.
     Secret(super::Secret),
-    /// Something no key takes: a float, a date, a boolean.
+    /// Something no key takes: a float, a date.
     Other(&'static str),
 }
 
@@ -72,6 +73,7 @@ impl Written {
         match self {
             Written::Text(_) => "a string",
             Written::Number(_) => "a number",
+            Written::Flag(_) => "true or false",
             Written::List(_) => "a list",
             Written::Table(_) => "a table",
             Written::Secret(_) => "a secret",

@@ -122,7 +122,8 @@ pub static KEYS: &[Key<Config>] = &[
         name: "export.refresh_interval",
         default: Some("15s"),
         flag: None,
-        about: "Time between two snapshots of `/metrics`.",
+        about: "Time between two snapshots of `/metrics`. Each is of the clock cut to a multiple of it, so that replicas with the \
+                same value show the same moment.",
         example: "\"30s\"",
         slot: |config| Slot::Span(&mut config.export.refresh_interval, spans(1, HOUR)),
     },
@@ -133,6 +134,24 @@ pub static KEYS: &[Key<Config>] = &[
         about: "The most series that `/metrics` shows. What is over is left out, smallest first, and counted.",
         example: "100000",
         slot: |config| Slot::Number(&mut config.export.max_series, 1_000..=100_000_000),
+    },
+    Key {
+        name: "export.refresh",
+        default: Some("incremental"),
+        flag: None,
+        about: "How the next snapshot comes about. `incremental` writes anew what has changed, `full` everything. Both say the \
+                same; `full` is there to be compared with.",
+        example: "\"full\"",
+        slot: |config| Slot::Choice(&mut config.export.refresh),
+    },
+    Key {
+        name: "export.compat",
+        default: Some("false"),
+        flag: None,
+        about: "Whether `/metrics/node` also shows the operational names of the exporter whose dashboards know \
+                `gh_exporter_...`. Linters find fault with some of them.",
+        example: "true",
+        slot: |config| Slot::Flag(&mut config.export.compat),
     },
     Key {
         name: "labels.users",

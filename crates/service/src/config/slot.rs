@@ -26,6 +26,7 @@ pub(crate) enum Slot<'a> {
     SpanOrAll(&'a mut Option<Duration>, RangeInclusive<Duration>),
     Spans(&'a mut Vec<Duration>, RangeInclusive<Duration>),
     Choice(&'a mut dyn Choice),
+    Flag(&'a mut bool),
     Names(&'a mut Vec<String>, Check),
     Patterns(&'a mut Patterns, Check),
     Address(&'a mut SocketAddr),
@@ -102,6 +103,13 @@ impl Slot<'_> {
                     });
                 }
             }
+            (Slot::Flag(place), Written::Flag(flag)) => *place = *flag,
+            (Slot::Flag(place), Written::Text(text)) if placed.is_untyped() => {
+                *place = text
+                    .trim()
+                    .parse()
+                    .map_err(|_neither| format!("`{text}` is not {wanted}"))?;
+            }
             (Slot::Address(place), Written::Text(text)) => *place = address(text)?,
             (Slot::Secret(place), Written::Text(text)) => {
                 *place = Some(Secret::from_file(&beside(&placed.origin, text))?);
@@ -140,6 +148,7 @@ impl Slot<'_> {
             Slot::SpanOrAll(..) => "a duration such as \"30d\", or \"all\"".to_owned(),
             Slot::Spans(..) => "a list of durations such as \"5m\"".to_owned(),
             Slot::Choice(choice) => format!("one of {}", choice.words().join(", ")),
+            Slot::Flag(_) => "true or false".to_owned(),
             Slot::Names(..) | Slot::Patterns(..) => "a list of strings".to_owned(),
             Slot::Organisations(_) => "a list of organisations".to_owned(),
         }
@@ -167,6 +176,7 @@ impl Slot<'_> {
                 .map(|word| format!("`{word}`"))
                 .collect::<Vec<_>>()
                 .join(", "),
+            Slot::Flag(_) => "`true`, `false`".to_owned(),
             Slot::Names(..) => "list of names".to_owned(),
             Slot::Patterns(..) => "list of patterns".to_owned(),
             Slot::Address(_) => "address and port".to_owned(),
@@ -194,6 +204,7 @@ impl Slot<'_> {
                 list(spans.iter().map(String::as_str).collect())
             }
             Slot::Choice(choice) => Shown::Toml(quoted(choice.word())),
+            Slot::Flag(flag) => Shown::Toml(flag.to_string()),
             Slot::Names(names, _) => list(names.iter().map(String::as_str).collect()),
             Slot::Patterns(patterns, _) => list(patterns.written().collect()),
             Slot::Address(address) => Shown::Toml(quoted(&address.to_string())),
@@ -233,6 +244,7 @@ impl Slot<'_> {
                 json!({ "type": "array", "items": { "type": "string", "pattern": SPAN } })
             }
             Slot::Choice(choice) => json!({ "enum": choice.words() }),
+            Slot::Flag(_) => json!({ "type": "boolean" }),
             Slot::Names(..) | Slot::Patterns(..) => {
                 json!({ "type": "array", "items": { "type": "string" } })
             }

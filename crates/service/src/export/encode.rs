@@ -1,14 +1,17 @@
 //! Writes families in Prometheus' text format 0.0.4 and in OpenMetrics 1.0, both at once. Decides syntax, and nothing
 //! else.
 //!
-//! A sample is the same line in both formats, so it is written once and copied. Only heads of families, times of
-//! creation, exemplars and the end differ.
+//! A sample is the same line in both formats, so it is written once, and a piece without anything else is one piece for
+//! both. Only heads of families, times of creation, exemplars and the end differ.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use ledger::aggregate::Histogram;
 
+use super::piece::Piece;
 use super::table::{Family, Kind};
 
 /// How an exposition is written.
@@ -30,20 +33,24 @@ impl Format {
     }
 }
 
-/// Labels as they stand between the braces, with values escaped: `org="acme",repo="web"`.
+/// Labels as they stand in a line up to the value: `org="acme",repo="web"} `.
 pub(super) fn labels(labels: &[(&str, &str)]) -> String {
     let mut written = String::new();
-    for (name, value) in labels {
+    for (place, (name, value)) in labels.iter().enumerate() {
+        if place > 0 {
+            written.push(',');
+        }
         push_label(&mut written, name, value);
     }
+    written.push_str(CLOSE);
     written
 }
 
-/// Adds a label to others.
-pub(super) fn push_label(written: &mut String, name: &str, value: &str) {
-    if !written.is_empty() {
-        written.push(',');
-    }
+/// What stands between the labels and the value.
+pub(super) const CLOSE: &str = "} ";
+
+/// Adds a label, escaped.
+pub(crate) fn push_label(written: &mut String, name: &str, value: &str) {
     written.push_str(name);
     written.push_str("=\"");
     push_escaped(written, value);
@@ -66,55 +73,73 @@ pub(super) fn push_escaped(written: &mut String, value: &str) {
     }
 }
 
-/// Writes one exposition in both formats.
-pub(super) struct Encoder {
-    text: Vec<u8>,
-    open_metrics: Vec<u8>,
-    /// How much of the text stands in OpenMetrics already.
-    copied: usize,
-    samples: u64,
-    /// The last time of creation, as written: all of a stream of a repository have the same.
-    since: (Timestamp, Vec<u8>),
-}
-
 /// The beginnings of a family's lines, up to the labels.
 pub(super) struct Start {
-    name: &'static str,
-    /// `name_total` or so, for a sample without labels.
+    /// `name_total ` or so, for a sample without labels.
     plain: String,
     /// The same with an opening brace.
     sample: String,
     /// `name_created{`.
     created: String,
+    /// `name_bucket{`, `name_count{` and `name_sum{`.
+    histogram: [String; 3],
+}
+
+impl Start {
+    pub(super) fn of(family: Family) -> Start {
+        let (name, suffix) = (family.name, suffix(family));
+        Start {
+            plain: format!("{name}{suffix} "),
+            sample: format!("{name}{suffix}{{"),
+            created: format!("{name}_created{{"),
+            histogram: ["bucket", "count", "sum"].map(|what| format!("{name}_{what}{{")),
+        }
+    }
+}
+
+fn suffix(family: Family) -> &'static str {
+    match family.kind {
+        Kind::Counter => "_total",
+        Kind::Info => "_info",
+        Kind::Gauge | Kind::Histogram => "",
+    }
+}
+
+/// Whole lines in both formats.
+#[derive(Clone)]
+pub(super) struct Pair {
+    pub(super) text: Arc<Piece>,
+    /// The same piece where the formats do not differ.
+    pub(super) open_metrics: Arc<Piece>,
+    /// Samples in the text.
+    pub(super) samples: u64,
+}
+
+/// Writes pieces in both formats, one after another, into the same memory.
+#[derive(Default)]
+pub(super) struct Encoder {
+    text: Vec<u8>,
+    open_metrics: Vec<u8>,
+    /// How much of the text stands in OpenMetrics already.
+    copied: usize,
+    /// Whether OpenMetrics has anything that the text has not.
+    differs: bool,
+    samples: u64,
+    /// The last time of creation, as written: all of a stream of a repository have the same.
+    since: Option<(Timestamp, Vec<u8>)>,
 }
 
 impl Encoder {
-    /// Room for that many bytes of text, and of OpenMetrics twice as many, to begin with.
-    pub(super) fn new(expected: usize) -> Encoder {
-        Encoder {
-            text: Vec::with_capacity(expected),
-            open_metrics: Vec::with_capacity(expected * 2),
-            copied: 0,
-            samples: 0,
-            since: (Timestamp::UNIX_EPOCH, b"0.0\n".to_vec()),
-        }
-    }
-
-    /// The head of a family. Its samples follow, then the next family.
+    /// The head of a family. Its samples follow.
     pub(super) fn family(&mut self, family: Family) -> Start {
         self.copy();
-        let suffix = match family.kind {
-            Kind::Counter => "_total",
-            Kind::Info => "_info",
-            Kind::Gauge | Kind::Histogram => "",
-        };
         let (text, open_metrics) = match family.kind {
             Kind::Counter => ("counter", "counter"),
             Kind::Gauge => ("gauge", "gauge"),
             Kind::Histogram => ("histogram", "histogram"),
             Kind::Info => ("gauge", "info"),
         };
-        let name = family.name;
+        let (name, suffix) = (family.name, suffix(family));
         let out = &mut self.text;
         write_all(out, &["# HELP ", name, suffix, " ", family.help, "\n"]);
         write_all(out, &["# TYPE ", name, suffix, " ", text, "\n"]);
@@ -125,31 +150,26 @@ impl Encoder {
             write_all(out, &["# UNIT ", name, " ", unit, "\n"]);
         }
         self.copied = self.text.len();
-        Start {
-            name,
-            plain: format!("{name}{suffix}"),
-            sample: format!("{name}{suffix}{{"),
-            created: format!("{name}_created{{"),
-        }
+        self.differs = true;
+        Start::of(family)
     }
 
     /// A sample that is a whole number. `more` are labels of its own, each with a comma before it.
     pub(super) fn whole(&mut self, start: &Start, labels: &str, more: &str, value: u64) {
         self.samples += 1;
         let out = &mut self.text;
-        // Braces, digits and the end of the line.
         let mut tail = [0_u8; 24];
         let tail = whole_tail(&mut tail, value);
         if labels.is_empty() {
             out.extend_from_slice(start.plain.as_bytes());
-            out.extend_from_slice(&tail[1..]);
-            return;
-        }
-        out.reserve(start.sample.len() + labels.len() + more.len() + tail.len());
-        out.extend_from_slice(start.sample.as_bytes());
-        out.extend_from_slice(labels.as_bytes());
-        if !more.is_empty() {
-            out.extend_from_slice(more.as_bytes());
+        } else {
+            out.reserve(start.sample.len() + labels.len() + more.len() + tail.len());
+            out.extend_from_slice(start.sample.as_bytes());
+            if more.is_empty() {
+                out.extend_from_slice(labels.as_bytes());
+            } else {
+                write_all(out, &[open(labels), more, CLOSE]);
+            }
         }
         out.extend_from_slice(tail);
     }
@@ -178,18 +198,24 @@ impl Encoder {
     ) {
         let Some(since) = since else { return };
         self.copy();
+        self.differs = true;
         // Tracking can begin before 1970; a time stamp cannot.
         let since = since.max(Timestamp::UNIX_EPOCH);
-        if self.since.0 != since {
-            let written = &mut self.since.1;
-            written.clear();
-            moment(written, since);
+        if self.since.as_ref().is_none_or(|(last, _)| *last != since) {
+            let mut written = Vec::with_capacity(20);
+            moment(&mut written, since);
             written.push(b'\n');
-            self.since.0 = since;
+            self.since = Some((since, written));
         }
         let out = &mut self.open_metrics;
-        write_all(out, &[&start.created, labels, more, "} "]);
-        out.extend_from_slice(&self.since.1);
+        if more.is_empty() {
+            write_all(out, &[&start.created, labels]);
+        } else {
+            write_all(out, &[&start.created, open(labels), more, CLOSE]);
+        }
+        if let Some((_, written)) = &self.since {
+            out.extend_from_slice(written);
+        }
     }
 
     /// A histogram: its buckets with their exemplars, its count and its sum.
@@ -200,9 +226,10 @@ impl Encoder {
         histogram: &Histogram,
         since: Option<Timestamp>,
     ) {
+        let [bucket, count, sum] = &start.histogram;
         for (bound, count, exemplar) in histogram.buckets() {
             let out = &mut self.text;
-            write_all(out, &[start.name, "_bucket{", labels, ",le=\""]);
+            write_all(out, &[bucket, open(labels), ",le=\""]);
             match bound {
                 Some(bound) => {
                     // OpenMetrics wants bounds as floats.
@@ -214,6 +241,7 @@ impl Encoder {
             digits(out, count);
             if let Some(exemplar) = exemplar {
                 self.copy();
+                self.differs = true;
                 let out = &mut self.open_metrics;
                 write_all(out, &[" # {pull_request=\""]);
                 digits(out, exemplar.number);
@@ -226,8 +254,8 @@ impl Encoder {
             self.samples += 1;
         }
         let out = &mut self.text;
-        for (suffix, value) in [("_count{", histogram.count()), ("_sum{", histogram.sum())] {
-            write_all(out, &[start.name, suffix, labels, "} "]);
+        for (start, value) in [(count, histogram.count()), (sum, histogram.sum())] {
+            write_all(out, &[start, labels]);
             digits(out, value);
             out.push(b'\n');
         }
@@ -235,16 +263,34 @@ impl Encoder {
         self.created(start, labels, "", since);
     }
 
-    /// How many samples the text has.
-    pub(super) fn samples(&self) -> u64 {
-        self.samples
-    }
-
-    /// The text and the OpenMetrics.
-    pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
-        self.copy();
-        self.open_metrics.extend_from_slice(b"# EOF\n");
-        (self.text, self.open_metrics)
+    /// What was written since the last time. Where it is what it was before, that is given again.
+    pub(super) fn take(&mut self, before: Option<&Pair>) -> Pair {
+        if self.differs {
+            self.copy();
+        }
+        let samples = self.samples;
+        let unchanged = before.filter(|before| {
+            *self.text == *before.text.plain()
+                && (!self.differs || *self.open_metrics == *before.open_metrics.plain())
+                && self.differs != Arc::ptr_eq(&before.text, &before.open_metrics)
+        });
+        let pair = unchanged.cloned().unwrap_or_else(|| {
+            let text = Piece::new(Bytes::copy_from_slice(&self.text));
+            let open_metrics = if self.differs {
+                Piece::new(Bytes::copy_from_slice(&self.open_metrics))
+            } else {
+                Arc::clone(&text)
+            };
+            Pair {
+                text,
+                open_metrics,
+                samples,
+            }
+        });
+        self.text.clear();
+        self.open_metrics.clear();
+        (self.copied, self.differs, self.samples) = (0, false, 0);
+        pair
     }
 
     fn copy(&mut self) {
@@ -257,14 +303,19 @@ impl Encoder {
         self.samples += 1;
         let out = &mut self.text;
         if labels.is_empty() {
-            write_all(out, &[&start.plain, " "]);
+            out.extend_from_slice(start.plain.as_bytes());
         } else {
-            write_all(out, &[&start.sample, labels, "} "]);
+            write_all(out, &[&start.sample, labels]);
         }
     }
 }
 
-/// `} `, the number and the end of the line.
+/// Labels to which others are added.
+fn open(labels: &str) -> &str {
+    labels.strip_suffix(CLOSE).unwrap_or(labels)
+}
+
+/// The number and the end of the line.
 fn whole_tail(tail: &mut [u8; 24], mut value: u64) -> &[u8] {
     let mut at = tail.len() - 1;
     tail[at] = b'\n';
@@ -276,9 +327,6 @@ fn whole_tail(tail: &mut [u8; 24], mut value: u64) -> &[u8] {
             break;
         }
     }
-    at -= 2;
-    tail[at] = b'}';
-    tail[at + 1] = b' ';
     &tail[at..]
 }
 
@@ -390,7 +438,7 @@ mod tests {
             let mut tail = [0; 24];
             assert_eq!(
                 whole_tail(&mut tail, value),
-                format!("}} {value}\n").as_bytes()
+                format!("{value}\n").as_bytes()
             );
         }
     }
@@ -399,7 +447,7 @@ mod tests {
     fn values_of_labels_are_escaped() {
         assert_eq!(
             labels(&[("org", "a\\b\"c\nd"), ("repo", "ärger")]),
-            "org=\"a\\\\b\\\"c\\nd\",repo=\"ärger\""
+            "org=\"a\\\\b\\\"c\\nd\",repo=\"ärger\"} "
         );
     }
 }

@@ -78,6 +78,18 @@ pub(super) fn encoding(headers: &HeaderMap) -> Encoding {
     }
 }
 
+/// Whether the reader takes a body that is not packed: it does unless it says that it does not.
+pub(super) fn takes_identity(headers: &HeaderMap) -> bool {
+    let all = entries(headers, ACCEPT_ENCODING);
+    let of = |word: &str| {
+        let mut named = all.iter();
+        named
+            .find(|(name, _)| name.eq_ignore_ascii_case(word))
+            .map(|(_, quality)| *quality)
+    };
+    of("identity").or_else(|| of("*")).unwrap_or(1) > 0
+}
+
 /// The entries of a list header with their quality in thousandths, without the `q` itself.
 fn entries(headers: &HeaderMap, name: HeaderName) -> Vec<(String, u32)> {
     let values = headers
@@ -137,6 +149,20 @@ mod tests {
             assert_eq!(format(&with(ACCEPT, accept)), expected, "{accept}");
         }
         assert_eq!(format(&HeaderMap::new()), Format::Text);
+    }
+
+    #[test]
+    fn what_is_not_packed_is_taken_unless_it_is_refused() {
+        for (accept, expected) in [
+            ("", true),
+            ("gzip", true),
+            ("gzip, identity;q=0", false),
+            ("gzip, *;q=0", false),
+            ("gzip, *;q=0, identity;q=0.1", true),
+        ] {
+            let headers = with(ACCEPT_ENCODING, accept);
+            assert_eq!(takes_identity(&headers), expected, "{accept}");
+        }
     }
 
     #[test]

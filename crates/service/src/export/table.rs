@@ -164,24 +164,14 @@ pub mod repo {
     );
 }
 
-/// Families about the node itself.
+/// Families about how the organisations are read, from the store: the same from every replica.
 #[expect(missing_docs, reason = "the help texts say it")]
-pub mod node {
-    use super::{Family, Kind, counter, gauge, measured};
+pub mod shared {
+    use super::{Family, counter, gauge, measured};
 
-    pub const BUILD: Family = Family {
-        name: "tidegate_build",
-        kind: Kind::Info,
-        unit: None,
-        help: "The version that runs.",
-    };
     pub const UP: Family = gauge(
         "tidegate_up",
         "Whether the last cycle could read the organisation: 1 or 0.",
-    );
-    pub const LEADER: Family = gauge(
-        "tidegate_leader",
-        "Whether this node schedules the scrapes: 1 or 0.",
     );
     pub const SCRAPE_RUNS: Family = counter(
         "tidegate_scrape_runs",
@@ -212,6 +202,14 @@ pub mod node {
         "tidegate_gaps",
         "Windows inside the tracked time that could not be read, by reason.",
     );
+    pub const GAPS_STUCK: Family = gauge(
+        "tidegate_gaps_stuck",
+        "Repositories whose gaps are not tried any more, because every attempt to fill them failed.",
+    );
+    pub const UNAVAILABLE: Family = gauge(
+        "tidegate_streams_unavailable",
+        "Repositories of which the stream cannot be read for good: no permission, gone or disabled.",
+    );
     pub const OLDEST_GAP: Family = measured(
         gauge(
             "tidegate_gap_oldest_seconds",
@@ -226,9 +224,62 @@ pub mod node {
         ),
         "seconds",
     );
+    pub const LEFT_OUT: Family = gauge(
+        "tidegate_series_left_out",
+        "Series that export.max_series left out of this snapshot, times of creation included.",
+    );
+    pub const SNAPSHOT: Family = measured(
+        gauge(
+            "tidegate_snapshot_timestamp_seconds",
+            "The moment of which the activity is: the clock, cut to a multiple of export.refresh_interval.",
+        ),
+        "seconds",
+    );
+}
+
+/// Families about the node itself.
+#[expect(missing_docs, reason = "the help texts say it")]
+pub mod node {
+    use super::{Family, Kind, counter, gauge, measured};
+
+    pub const BUILD: Family = Family {
+        name: "tidegate_build",
+        kind: Kind::Info,
+        unit: None,
+        help: "The version that runs.",
+    };
+    pub const LEADER: Family = gauge(
+        "tidegate_leader",
+        "Whether this node schedules the scrapes: 1 or 0.",
+    );
+    pub const BACKFILL_ENQUEUED: Family = counter(
+        "tidegate_backfill_tasks_enqueued",
+        "Backfill tasks that this node put into the queue, by organisation and by why the gap is there.",
+    );
+    pub const BACKFILL_DEDUPLICATED: Family = counter(
+        "tidegate_backfill_tasks_deduplicated",
+        "Backfill tasks that were not put into the queue, because they were in flight already.",
+    );
+    pub const BACKFILL_DEFERRED: Family = counter(
+        "tidegate_backfill_tasks_deferred",
+        "Backfill tasks that had to wait for a later pass, because of the bound per organisation and minute.",
+    );
+    pub const BACKFILL_PROCESSED: Family = counter(
+        "tidegate_backfill_tasks_processed",
+        "Backfill tasks that this node dealt with, by organisation and result.",
+    );
+    pub const QUEUE_DEPTH: Family =
+        gauge("tidegate_queue_depth", "Messages that wait in the queue.");
+    pub const QUEUE_OLDEST: Family = measured(
+        gauge(
+            "tidegate_queue_oldest_message_age_seconds",
+            "How long the oldest message of the queue waits; 0 where none does.",
+        ),
+        "seconds",
+    );
     pub const STORE_WRITES: Family = counter(
         "tidegate_store_writes",
-        "Facts that were sent to the store, by what sent them and what became of them, over all restarts; counted when a cycle ends. One that the store had already is not counted.",
+        "Facts that this node sent to the store, by what sent them and what became of them, and writes that were refused or failed. A fact that the store had already is not counted.",
     );
     pub const DEPENDENCY: Family = gauge(
         "tidegate_dependency_up",
@@ -279,17 +330,6 @@ pub mod node {
         "tidegate_etag_drift",
         "Validators that were not what the observed rule gives. Grows when GitHub changes the rule.",
     );
-    pub const LEFT_OUT: Family = gauge(
-        "tidegate_series_left_out",
-        "Series that export.max_series left out of this snapshot, times of creation included.",
-    );
-    pub const SNAPSHOT: Family = measured(
-        gauge(
-            "tidegate_snapshot_timestamp_seconds",
-            "When this snapshot was made; all its numbers are of one moment.",
-        ),
-        "seconds",
-    );
     pub const CPU: Family = measured(
         counter("process_cpu_seconds", "Processor time, user and system."),
         "seconds",
@@ -302,5 +342,52 @@ pub mod node {
     pub const START: Family = measured(
         gauge("process_start_time_seconds", "When the process began."),
         "seconds",
+    );
+}
+
+/// The operational names of another exporter, so that its dashboards and alerts go on working. Shown where
+/// `export.compat` is set.
+#[expect(missing_docs, reason = "the help texts say it")]
+pub mod compat {
+    use super::{Family, counter, gauge, measured};
+
+    pub const SCRAPE_RUNS: Family = counter(
+        "gh_exporter_scrape_runs",
+        "Cycles by organisation and how they ended. One that could not read some repositories is a success here.",
+    );
+    pub const DEPENDENCY: Family = gauge(
+        "gh_exporter_dependency_health",
+        "Whether what the node depends on could be used last: 1 or 0.",
+    );
+    pub const LAST_RUN: Family = gauge(
+        "gh_exporter_leader_cycle_last_run_unixtime",
+        "When a cycle last ended, of any organisation, in seconds since 1970.",
+    );
+    pub const ENQUEUED: Family = counter(
+        "gh_exporter_backfill_jobs_enqueued",
+        "Backfill tasks that this node put into the queue.",
+    );
+    pub const DEDUPED: Family = counter(
+        "gh_exporter_backfill_jobs_deduped",
+        "Backfill tasks that were not put into the queue, because they were in flight already.",
+    );
+    pub const PROCESSED: Family = counter(
+        "gh_exporter_backfill_jobs_processed",
+        "Backfill tasks that this node dealt with: processed or failed.",
+    );
+    pub const RATE_LIMIT: Family = gauge(
+        "gh_exporter_github_rate_limit_remaining",
+        "What is left of the window of REST requests.",
+    );
+    pub const QUEUE_OLDEST: Family = measured(
+        gauge(
+            "gh_exporter_queue_oldest_message_age_seconds",
+            "How long the oldest message of the queue waits; 0 where none does.",
+        ),
+        "seconds",
+    );
+    pub const STORE_WRITES: Family = counter(
+        "gh_exporter_store_write",
+        "Facts that this node wrote to the store, and writes that were refused or failed.",
     );
 }

@@ -40,7 +40,14 @@ fn door(listen: &str, health: Health) -> Router {
     let token = Secret::new(TOKEN).unwrap();
     let listen: SocketAddr = listen.parse().unwrap();
     let guard = Guard::new(listen, &["Tidegate.example.com".to_owned()], Some(&token)).unwrap();
-    let metrics: Metrics = Arc::new(|_| http::Response::new(Bytes::from_static(b"up 1\n")));
+    let metrics: Metrics = Arc::new(|part, _| {
+        let body = match part {
+            Part::All => "up 1\n",
+            Part::Activity => "activity 1\n",
+            Part::Node => "node 1\n",
+        };
+        http::Response::new(Parts::from(vec![body.into()]))
+    });
     let face = Face {
         health,
         metrics,
@@ -186,6 +193,20 @@ async fn beyond_loopback_everything_but_the_probes_of_orchestrators_needs_the_to
     assert_eq!(status(&door, get("/readyz")).await, 503);
 }
 
+#[tokio::test]
+async fn each_part_of_the_metrics_has_a_path_of_its_own() {
+    let door = door("127.0.0.1:10270", health());
+    for (path, expected) in [
+        ("/metrics", "up 1\n"),
+        ("/metrics/activity", "activity 1\n"),
+        ("/metrics/node", "node 1\n"),
+    ] {
+        let (code, headers, body) = ask(&door, get(path)).await;
+        assert_eq!((code.as_u16(), body.as_str()), (200, expected), "{path}");
+        assert_eq!(headers["content-length"], expected.len().to_string());
+    }
+}
+
 #[test]
 fn an_address_that_other_machines_reach_is_refused_without_a_token() {
     let listen = "0.0.0.0:10270".parse().unwrap();
@@ -201,6 +222,7 @@ async fn every_answer_carries_the_headers_that_keep_browsers_in_bounds() {
     for request in [
         get("/"),
         get("/metrics"),
+        get("/metrics/activity"),
         get("/nothing"),
         Request::get("/").header("host", "evil.example"),
         Request::post("/metrics").header("host", "localhost"),

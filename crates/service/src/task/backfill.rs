@@ -4,13 +4,12 @@
 //! The gap in the store is the truth: a message whose gap is filled, held by another or gone is done with, and a message that
 //! is lost costs time and nothing else.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use github::Clock;
 use jiff::{SignedDuration, Timestamp};
-use ledger::coverage::GapReason;
 use ledger::port::activity::{Claim, Claimed, Ending, RepoView};
 use ledger::port::queue::{Delivery, Task};
 use ledger::port::{self, Activity, BackfillQueue};
@@ -19,6 +18,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use super::scrape::{Filling, Scrape, chain};
+use crate::export::NodeCounts;
 use crate::health::{Component, Health};
 
 /// A claim that is not renewed is free after this. Renewed each third of it.
@@ -46,7 +46,7 @@ pub(crate) struct Backfill {
     /// This worker's node, by name.
     pub(crate) holder: String,
     pub(crate) patience: Patience,
-    pub(crate) counts: Counts,
+    pub(crate) counts: NodeCounts,
     pub(crate) health: Health,
     /// Told after each gap that was filled, so that what it brought is shown at once.
     pub(crate) after: Arc<Notify>,
@@ -266,57 +266,5 @@ impl Backfill {
         let text = chain(error);
         tracing::warn!(error = text, "backfill: {}", part.name());
         self.health.failed(part, text, self.clock.now());
-    }
-}
-
-/// What became of tasks, since the process began.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counts(Arc<Mutex<Counted>>);
-
-/// See [`Counts`].
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counted {
-    /// Tasks given to the queue, by organisation and reason.
-    pub(crate) enqueued: BTreeMap<(String, GapReason), u64>,
-    /// Gaps that were found to be under way already, by organisation.
-    pub(crate) deduplicated: BTreeMap<String, u64>,
-    /// Gaps that had to wait for a later pass, by organisation.
-    pub(crate) deferred: BTreeMap<String, u64>,
-    /// Tasks taken from the queue, by organisation and what came of them.
-    pub(crate) processed: BTreeMap<(String, &'static str), u64>,
-}
-
-impl Counts {
-    pub(crate) fn enqueued(&self, org: &str, reason: GapReason) {
-        *self
-            .lock()
-            .enqueued
-            .entry((org.to_owned(), reason))
-            .or_default() += 1;
-    }
-
-    pub(crate) fn under_way(&self, org: &str, number: u64) {
-        *self.lock().deduplicated.entry(org.to_owned()).or_default() += number;
-    }
-
-    pub(crate) fn deferred(&self, org: &str, number: u64) {
-        *self.lock().deferred.entry(org.to_owned()).or_default() += number;
-    }
-
-    pub(crate) fn processed(&self, org: &str, result: &'static str) {
-        *self
-            .lock()
-            .processed
-            .entry((org.to_owned(), result))
-            .or_default() += 1;
-    }
-
-    /// As of now.
-    pub(crate) fn counted(&self) -> Counted {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

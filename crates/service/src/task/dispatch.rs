@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::port::queue::Task;
 use ledger::port::{self, Activity, BackfillQueue, Term};
 
-use super::backfill::Counts;
+use crate::export::NodeCounts;
 
 /// At most so many tasks of one organisation in a minute. What is over stays a gap, and comes with a later pass.
 pub(crate) const MOST_A_MINUTE: usize = 100;
@@ -26,7 +26,7 @@ pub(crate) struct Dispatch {
     pub(crate) clock: Clock,
     /// A gap whose task has been silent for so long is dispatched again.
     pub(crate) silence: Duration,
-    pub(crate) counts: Counts,
+    pub(crate) counts: NodeCounts,
     /// When the tasks of the last minute were dispatched.
     pub(crate) lately: VecDeque<Timestamp>,
 }

@@ -36,6 +36,7 @@ use self::plan::{Probed, Step};
 pub use self::probe::ProbeError;
 use self::refusals::Refusals;
 use crate::config;
+use crate::export::NodeCounts;
 
 /// With all of history wanted, tracking starts here: before every commit that people made.
 pub(crate) const ALL_OF_HISTORY: Timestamp = Timestamp::constant(-62_135_596_800, 0);
@@ -49,6 +50,7 @@ pub struct Scrape {
     pub(crate) settings: config::Scrape,
     pub(crate) pages: Pages,
     pub(crate) refused: Mutex<Refusals>,
+    pub(crate) counts: NodeCounts,
 }
 
 /// How far a cycle is.

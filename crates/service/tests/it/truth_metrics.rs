@@ -283,7 +283,8 @@ async fn the_windows_are_exact_at_every_time_and_vanish_in_the_end() {
             Stage::whole(&stage.cycle().await);
             stage.assert_true().await;
             let (truth, text) = (stage.sim.truth(), metrics(&stage).await);
-            let now = stage.now();
+            let as_of = samples(&text, "tidegate_snapshot_timestamp_seconds")[""];
+            let now = Timestamp::from_second(as_of as i64).unwrap();
             for (name, family, span) in gauges {
                 let shown = samples(&text, name);
                 seen_zero += shown.values().filter(|value| **value == 0.0).count();

@@ -1,120 +1,115 @@
-//! What the node knows of itself: how well it reads the organisations, what GitHub was asked, and the process.
+//! What the node knows of itself: what its roles did, what GitHub was asked, and the process.
 
 use std::collections::BTreeMap;
 
-use ledger::port::activity::{CycleResult, OrgView, Recorded};
+use ledger::coverage::GapReason;
 use quota::Lane;
 
-use crate::export::encode::{Encoder, labels, push_label};
+use crate::export::encode::{Encoder, labels};
+use crate::export::node_counts::{Counted, Source, Written};
 use crate::export::table::{Family, node};
-use crate::export::{NodeView, process};
+use crate::export::{Dependency, NodeCounts, NodeView, process};
 use crate::quota_view::{Avoided, ResourceView};
 
-/// How well the organisations are read.
-pub(super) fn organisations(encoder: &mut Encoder, view: &NodeView) {
-    let orgs: Vec<(&OrgView, String)> = view
-        .orgs
-        .iter()
-        .map(|org| (org, labels(&[("org", &org.org)])))
-        .collect();
-    let start = encoder.family(node::UP);
-    for (org, labels) in &orgs {
-        let up = org
-            .last
-            .as_ref()
-            .is_some_and(|last| matches!(last.result, CycleResult::Success | CycleResult::Partial));
-        encoder.whole(&start, labels, "", u64::from(up));
-    }
+/// Everything.
+pub(super) fn write(encoder: &mut Encoder, view: &NodeView) {
+    version(encoder);
     let start = encoder.family(node::LEADER);
-    encoder.whole(&start, "", "", 1);
-    let start = encoder.family(node::SCRAPE_RUNS);
-    for (org, labels) in &orgs {
-        for (result, count) in CycleResult::ALL.into_iter().zip(org.cycles) {
-            let result = format!(",result=\"{}\"", result.as_str());
-            encoder.whole(&start, labels, &result, count);
-        }
+    encoder.whole(&start, "", "", u64::from(view.leads));
+    {
+        let counted = view.counts.counted();
+        backfill(encoder, view, &counted);
+        queues(encoder, &counted);
+        writes(encoder, &counted);
     }
-    let start = encoder.family(node::SCRAPE_DURATION);
-    for (org, labels) in &orgs {
-        if let Some(last) = &org.last {
-            let took = last.finished.duration_since(last.started).as_secs_f64();
-            encoder.number(&start, labels, took.max(0.0));
-        }
-    }
-    let start = encoder.family(node::LAST_RUN);
-    let ends = view.orgs.iter().filter_map(|org| org.last.as_ref());
-    if let Some(finished) = ends.map(|last| last.finished).max() {
-        encoder.moment(&start, "", finished);
-    }
-    streams(encoder, view);
-    writes(encoder, view);
-    let start = encoder.family(node::DEPENDENCY);
-    for dependency in &view.dependencies {
-        let labels = labels(&[("dependency", dependency.name)]);
-        encoder.whole(&start, &labels, "", u64::from(dependency.up));
-    }
+    dependencies(encoder, node::DEPENDENCY, view);
+    github(encoder, view);
+    process(encoder, view);
 }
 
-/// Coverage, gaps and age.
-fn streams(encoder: &mut Encoder, view: &NodeView) {
-    let streams: Vec<_> = view
-        .streams
-        .iter()
-        .map(|state| {
-            let labels = labels(&[("org", &state.org), ("stream", state.stream.as_str())]);
-            (state, labels)
-        })
-        .collect();
-    let start = encoder.family(node::COVERAGE);
-    for (state, labels) in &streams {
-        encoder.number(&start, labels, state.ratio);
-    }
-    let start = encoder.family(node::GAPS);
-    for (state, labels) in &streams {
-        for (reason, count) in &state.gaps {
-            let reason = format!(",reason=\"{}\"", reason.as_str());
-            encoder.whole(&start, labels, &reason, *count);
-        }
-    }
-    let start = encoder.family(node::OLDEST_GAP);
-    for (state, labels) in &streams {
-        encoder.number(&start, labels, state.oldest_gap_seconds);
-    }
-    let start = encoder.family(node::DATA_AGE);
-    for (state, labels) in &streams {
-        encoder.number(&start, labels, state.age_seconds);
-    }
+/// Which version runs.
+pub(super) fn version(encoder: &mut Encoder) {
+    let start = encoder.family(node::BUILD);
+    let labels = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
+    encoder.whole(&start, &labels, "", 1);
 }
 
-/// What the scrapes of these organisations have written to the store.
-fn writes(encoder: &mut Encoder, view: &NodeView) {
-    let start = encoder.family(node::STORE_WRITES);
-    let mut sum = Recorded::default();
-    for org in &view.orgs {
-        sum.inserted += org.recorded.inserted;
-        sum.updated += org.recorded.updated;
-        sum.retracted += org.recorded.retracted;
-        sum.outside += org.recorded.outside;
+/// What became of backfill tasks. Every organisation has every series from the start, so that the first task is seen to
+/// come.
+fn backfill(encoder: &mut Encoder, view: &NodeView, counted: &Counted) {
+    let orgs = || view.orgs.iter().map(|(org, _)| org.clone());
+    let start = encoder.family(node::BACKFILL_ENQUEUED);
+    let all = orgs().flat_map(|org| GapReason::ALL.map(|reason| (org.clone(), reason)));
+    for ((org, reason), count) in from_zero(all, &counted.enqueued) {
+        let labels = labels(&[("org", &org), ("reason", reason.as_str())]);
+        encoder.whole(&start, &labels, "", count);
     }
-    let Recorded {
-        inserted,
-        updated,
-        retracted,
-        outside,
-    } = sum;
-    for (result, count) in [
-        ("inserted", inserted),
-        ("updated", updated),
-        ("retracted", retracted),
-        ("outside", outside),
+    for (family, counts) in [
+        (node::BACKFILL_DEDUPLICATED, &counted.deduplicated),
+        (node::BACKFILL_DEFERRED, &counted.deferred),
     ] {
-        let labels = labels(&[("source", "scrape"), ("result", result)]);
+        let start = encoder.family(family);
+        for (org, count) in from_zero(orgs(), counts) {
+            encoder.whole(&start, &labels(&[("org", &org)]), "", count);
+        }
+    }
+    let start = encoder.family(node::BACKFILL_PROCESSED);
+    let all = orgs().flat_map(|org| NodeCounts::RESULTS.map(|result| (org.clone(), result)));
+    for ((org, result), count) in from_zero(all, &counted.processed) {
+        let labels = labels(&[("org", &org), ("result", result)]);
         encoder.whole(&start, &labels, "", count);
     }
 }
 
+/// What was counted, and zero for what was not.
+fn from_zero<K: Ord + Clone>(
+    all: impl Iterator<Item = K>,
+    counted: &BTreeMap<K, u64>,
+) -> BTreeMap<K, u64> {
+    let mut counts: BTreeMap<K, u64> = all.map(|key| (key, 0)).collect();
+    counts.extend(counted.iter().map(|(key, count)| (key.clone(), *count)));
+    counts
+}
+
+/// The queues that were looked at. A node without one does not speak of any.
+fn queues(encoder: &mut Encoder, counted: &Counted) {
+    if counted.queues.is_empty() {
+        return;
+    }
+    let start = encoder.family(node::QUEUE_DEPTH);
+    for (name, state) in &counted.queues {
+        if let Some(depth) = state.depth {
+            encoder.whole(&start, &labels(&[("queue", name)]), "", depth);
+        }
+    }
+    let start = encoder.family(node::QUEUE_OLDEST);
+    for (name, state) in &counted.queues {
+        if let Some(oldest) = state.oldest {
+            encoder.number(&start, &labels(&[("queue", name)]), oldest.as_secs_f64());
+        }
+    }
+}
+
+fn writes(encoder: &mut Encoder, counted: &Counted) {
+    let start = encoder.family(node::STORE_WRITES);
+    let all = Source::ALL.into_iter();
+    let all = all.flat_map(|source| Written::ALL.map(|result| (source, result)));
+    for ((source, result), count) in from_zero(all, &counted.writes) {
+        let labels = labels(&[("source", source.as_str()), ("result", result.as_str())]);
+        encoder.whole(&start, &labels, "", count);
+    }
+}
+
+/// Whether what the node depends on could be used last.
+pub(super) fn dependencies(encoder: &mut Encoder, family: Family, view: &NodeView) {
+    let start = encoder.family(family);
+    for Dependency { name, up } in &view.dependencies {
+        encoder.whole(&start, &labels(&[("dependency", name)]), "", u64::from(*up));
+    }
+}
+
 /// What GitHub was asked, and what is left of its quota.
-pub(super) fn github(encoder: &mut Encoder, view: &NodeView) {
+fn github(encoder: &mut Encoder, view: &NodeView) {
     let start = encoder.family(node::REQUESTS);
     // Written by what is shown, so that two series never have the same labels.
     let mut sent: BTreeMap<String, u64> = BTreeMap::new();
@@ -142,9 +137,9 @@ pub(super) fn github(encoder: &mut Encoder, view: &NodeView) {
 fn avoided(encoder: &mut Encoder, view: &NodeView) {
     let start = encoder.family(node::AVOIDED);
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for org in &view.orgs {
+    for (org, _) in &view.orgs {
         for mode in Avoided::ALL {
-            counts.insert((&org.org, mode.as_str()), 0);
+            counts.insert((org, mode.as_str()), 0);
         }
     }
     for stats in &view.github {
@@ -202,28 +197,17 @@ fn quota(encoder: &mut Encoder, view: &NodeView) {
     let start = encoder.family(node::WAIT);
     for credential in &view.quota {
         for waited in &credential.waited {
-            let mut labels = labels(&[("credential", &credential.credential)]);
-            push_label(&mut labels, "lane", &waited.lane);
-            push_label(&mut labels, "reason", &waited.reason);
+            let labels = labels(&[
+                ("credential", &credential.credential),
+                ("lane", &waited.lane),
+                ("reason", &waited.reason),
+            ]);
             encoder.number(&start, &labels, waited.seconds);
         }
     }
 }
 
-/// Which version runs.
-pub(in crate::export) fn build(encoder: &mut Encoder) {
-    let start = encoder.family(node::BUILD);
-    let labels = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
-    encoder.whole(&start, &labels, "", 1);
-}
-
-/// The snapshot and the process.
-pub(super) fn own(encoder: &mut Encoder, view: &NodeView, left_out: u64) {
-    build(encoder);
-    let start = encoder.family(node::LEFT_OUT);
-    encoder.whole(&start, "", "", left_out);
-    let start = encoder.family(node::SNAPSHOT);
-    encoder.moment(&start, "", view.now);
+fn process(encoder: &mut Encoder, view: &NodeView) {
     let start = encoder.family(node::START);
     encoder.moment(&start, "", view.started);
     if let Some(found) = process::look() {

@@ -23,6 +23,7 @@ use self::comments::Comments;
 use self::inside::Touched;
 use super::plan::{Probed, READ_AGAIN_DEPTH, Step};
 use super::{Scrape, Tally, chain};
+use crate::export::{Source, Written};
 
 /// How far a list is read beyond what was seen before: facts are idempotent, so overlap costs nothing.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
@@ -162,11 +163,29 @@ impl Visit<'_> {
     /// Records parts of this repository.
     pub(super) async fn record(&self, parts: Vec<Part>) -> port::Result<()> {
         let Scrape {
-            store, org, clock, ..
+            store,
+            org,
+            clock,
+            counts,
+            ..
         } = self.scrape;
+        let source = match &self.by {
+            Authority::Leader(_) => Source::Scrape,
+            Authority::Filler(_) => Source::Backfill,
+        };
         let recorded = store
             .record(self.by.clone(), org, self.repo.id, parts, clock.now())
-            .await?;
+            .await
+            .inspect_err(|error| {
+                let refused = error.is_fenced() || error.is_lost();
+                let result = if refused {
+                    Written::Refused
+                } else {
+                    Written::Failed
+                };
+                counts.not_written(source, result);
+            })?;
+        counts.recorded(source, &recorded);
         self.tally.add(recorded);
         Ok(())
     }

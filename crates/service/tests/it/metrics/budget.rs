@@ -1,10 +1,10 @@
 //! The budget of series: the largest stay, the rest is counted.
 
-use service::export::{Settings, render};
+use service::export::Settings;
 
-use super::moment::{commit, folded, repository, view};
-use super::open_metrics;
+use super::moment::{commit, folded, of, repository};
 use super::strict::{Format, Read};
+use super::{ROOMY, open_metrics, render_with};
 
 /// Series of users and repositories, as a Prometheus that reads OpenMetrics stores them; who is shown; what was left out.
 fn shown_with(max_series: u64) -> (u64, Vec<String>, u64, u64) {
@@ -13,8 +13,12 @@ fn shown_with(max_series: u64) -> (u64, Vec<String>, u64, u64) {
         people.map(|size| (size as u64 % 2 + 1, 1, format!("user-{size}"), commit(1, 1)));
     let repos = vec![repository(1, "acme", "a"), repository(2, "acme", "b")];
     let aggregate = folded(repos, happened);
-    let exposition = render(&aggregate, &view(Vec::new()), &Settings { max_series });
-    let read = Read::strictly(open_metrics(&exposition), Format::OpenMetrics);
+    let settings = Settings {
+        max_series,
+        ..ROOMY
+    };
+    let exposition = render_with(&of(aggregate, Vec::new()), settings);
+    let read = Read::strictly(&open_metrics(&exposition), Format::OpenMetrics);
     let activity = read.samples().filter(|it| it.name.starts_with("gh_"));
     let mut users: Vec<String> = read
         .samples()
@@ -49,9 +53,15 @@ fn the_budget_keeps_the_largest_and_counts_the_rest() {
             .map(|size| format!("user-{size}"))
             .collect();
         assert_eq!(users, largest, "with room for {max_series}");
+        // Four items are open in each repository, and among equals users go first.
+        let expected = match users.len() {
+            6.. => 2,
+            ..=5 => repos,
+        };
+        assert_eq!(repos, expected, "with room for {max_series}: {users:?}");
         assert!(
-            repos == 2 || users.is_empty(),
-            "repositories go after all users: {repos} with {users:?}"
+            repos == 2 || users.iter().all(|user| user.as_str() > "user-4"),
+            "who has less to say than a repository goes first: {repos} with {users:?}"
         );
     }
     assert_eq!(shown_with(all).3, 0, "what just fits is shown");

@@ -14,7 +14,9 @@ use ledger::port::activity::{
 };
 use ledger::user_label::UserLabels;
 use quota::{Lane, WaitReason};
-use service::export::{Dependency, NodeView, StreamState};
+use service::export::{
+    Dependency, NodeCounts, NodeView, QueueState, SharedView, Source, StreamState, Written,
+};
 use service::quota_view::{FloorView, ForecastView, QuotaView, ResourceView, WaitedView};
 
 /// The moment: 1 January 2026.
@@ -163,22 +165,42 @@ fn activity() -> Aggregate {
     )
 }
 
+/// What a node shows at one moment.
+pub(super) struct Moment {
+    pub(super) aggregate: Aggregate,
+    pub(super) shared: SharedView,
+    pub(super) node: NodeView,
+}
+
 /// A node that has just started against an organisation it has never read.
-pub(super) fn empty() -> (Aggregate, NodeView) {
+pub(super) fn empty() -> Moment {
     let aggregate = Aggregate::new(UserLabels::Login, Exclude::nobody(), now());
-    (aggregate, view(vec![OrgView::new("acme")]))
+    of(aggregate, vec![OrgView::new("acme")])
 }
 
 /// A node with nothing to tell but its organisations.
-pub(super) fn view(orgs: Vec<OrgView>) -> NodeView {
-    NodeView {
-        now: now(),
+pub(super) fn of(aggregate: Aggregate, orgs: Vec<OrgView>) -> Moment {
+    let node = NodeView {
         started: hours_ago(2),
-        orgs,
-        streams: Vec::new(),
+        leads: true,
+        orgs: orgs
+            .iter()
+            .map(|org| (org.org.clone(), "token".to_owned()))
+            .collect(),
         github: Vec::new(),
         quota: Vec::new(),
         dependencies: dependencies(true),
+        counts: NodeCounts::default(),
+    };
+    let shared = SharedView {
+        as_of: aggregate.now(),
+        orgs,
+        streams: Vec::new(),
+    };
+    Moment {
+        aggregate,
+        shared,
+        node,
     }
 }
 
@@ -190,36 +212,51 @@ fn dependencies(up: bool) -> Vec<Dependency> {
 }
 
 /// A node that has read everything.
-pub(super) fn full() -> (Aggregate, NodeView) {
+pub(super) fn full() -> Moment {
     let mut org = OrgView::new("acme");
-    org.fold(cycle(hours_ago(1), CycleResult::Partial));
-    org.fold(cycle(now(), CycleResult::Success));
-    let view = NodeView {
-        streams: streams([0, 0], 0.0, 123.25),
-        github: vec![stats()],
-        quota: vec![credential(Some(Timestamp::constant(1_767_227_400, 0)))],
-        ..view(vec![org])
+    let first = cycle(hours_ago(1), CycleResult::Partial);
+    let counts = NodeCounts::default();
+    counts.recorded(Source::Scrape, &first.recorded);
+    counts.not_written(Source::Backfill, Written::Refused);
+    counts.enqueued("acme", GapReason::Outage);
+    counts.under_way("acme", 3);
+    counts.deferred("acme", 2);
+    for result in ["filled", "failed", "stuck"] {
+        counts.processed("acme", result);
+    }
+    let jobs = QueueState {
+        depth: Some(4),
+        oldest: Some(std::time::Duration::from_millis(61_500)),
     };
-    (activity(), view)
+    counts.queue("jobs", jobs);
+    org.fold(first);
+    org.fold(cycle(now(), CycleResult::Success));
+    let mut moment = of(activity(), vec![org]);
+    moment.shared.streams = streams([0, 0], 0.0, 123.25);
+    moment.node.github = vec![stats()];
+    moment.node.quota = vec![credential(Some(Timestamp::constant(1_767_227_400, 0)))];
+    moment.node.counts = counts;
+    moment
 }
 
 /// The same node two hours after GitHub and the store were gone.
-pub(super) fn degraded() -> (Aggregate, NodeView) {
-    let (aggregate, mut view) = full();
+pub(super) fn degraded() -> Moment {
+    let mut moment = full();
     let later = now() + SignedDuration::from_hours(2);
-    view.now = later;
-    view.orgs[0].fold(cycle(later, CycleResult::Failure));
-    view.streams = streams([2, 1], 7_200.0, 7_320.5);
-    view.quota = vec![credential(None)];
-    view.dependencies = dependencies(false);
+    moment.shared.as_of = later;
+    moment.shared.orgs[0].fold(cycle(later, CycleResult::Failure));
+    moment.shared.streams = streams([2, 1], 7_200.0, 7_320.5);
+    moment.node.leads = false;
+    moment.node.quota = vec![credential(None)];
+    moment.node.dependencies = dependencies(false);
     let refused = Sent {
         org: "acme".to_owned(),
         endpoint: "graphql PROBE",
         lane: Lane::Scheduled,
         code: Code::Fault("connect"),
     };
-    view.github[0].requests.insert(refused, 8);
-    (aggregate, view)
+    moment.node.github[0].requests.insert(refused, 8);
+    moment
 }
 
 fn cycle(finished: Timestamp, result: CycleResult) -> CycleReport {
@@ -255,7 +292,9 @@ fn streams(
     let state = |stream| StreamState {
         org: "acme".to_owned(),
         stream,
-        ratio: 0.998_5,
+        ratio: Some(0.998_5),
+        stuck: partial,
+        unavailable: 1,
         gaps: gaps.to_vec(),
         oldest_gap_seconds,
         age_seconds,

@@ -1,11 +1,11 @@
 //! Whatever a label or a number is, a reader gets it back.
 
 use proptest::prelude::*;
-use service::export::{StreamState, render};
+use service::export::StreamState;
 
-use super::moment::{commit, folded, now, repository, view};
+use super::moment::{commit, folded, now, of, repository};
 use super::strict::{Format, Read};
-use super::{ROOMY, open_metrics, text};
+use super::{open_metrics, render, text};
 use ledger::coverage::GapReason;
 use ledger::event::Stream;
 use ledger::port::activity::OrgView;
@@ -51,19 +51,21 @@ proptest! {
         );
         // A login may have another form as a label.
         let label = aggregate.rows().next().unwrap().user().to_owned();
-        let mut node = view(vec![OrgView::new(org.clone())]);
-        node.streams = vec![StreamState {
+        let mut moment = of(aggregate, vec![OrgView::new(org.clone())]);
+        moment.shared.streams = vec![StreamState {
             org: org.clone(),
             stream: Stream::Commits,
-            ratio,
+            ratio: Some(ratio),
+            stuck: 0,
+            unavailable: 0,
             gaps: vec![(GapReason::Manual, count)],
             oldest_gap_seconds: 0.0,
             age_seconds: 0.0,
         }];
-        let shown = render(&aggregate, &node, &ROOMY);
+        let shown = render(&moment);
         for (exposition, format) in [
-            (text(&shown), Format::Text),
-            (open_metrics(&shown), Format::OpenMetrics),
+            (&text(&shown), Format::Text),
+            (&open_metrics(&shown), Format::OpenMetrics),
         ] {
             let read = Read::strictly(exposition, format);
             let find = |name: &str| read.samples().find(|it| it.name == name).unwrap();
