@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod demo;
 mod doctor;
+mod export;
 mod flags;
 mod output;
 mod plan;
@@ -61,6 +62,7 @@ enum Command {
     Run(run::Arguments),
     Scrape(scrape::Arguments),
     Status(status::Arguments),
+    Export(export::Arguments),
     Quota(quota::Arguments),
     Plan(plan::Arguments),
     Doctor(doctor::Arguments),
@@ -187,6 +189,7 @@ async fn dispatch(command: Command, invocation: Invocation) -> anyhow::Result<Ou
         Command::Run(arguments) => run::run(arguments, invocation).await,
         Command::Scrape(arguments) => scrape::run(arguments, invocation).await,
         Command::Status(arguments) => status::run(arguments, invocation).await,
+        Command::Export(arguments) => export::run(arguments, invocation).await,
         Command::Quota(arguments) => quota::run(arguments, invocation).await,
         Command::Plan(arguments) => plan::run(&arguments, &invocation),
         Command::Doctor(arguments) => doctor::run(arguments, invocation).await,

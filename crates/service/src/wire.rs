@@ -361,7 +361,7 @@ fn signed_with(
 }
 
 /// How users are labelled, and who is left out.
-fn labels(config: &Config) -> Result<(UserLabels, Exclude), Trouble> {
+pub(crate) fn labels(config: &Config) -> Result<(UserLabels, Exclude), Trouble> {
     let labels = match config.labels.users {
         UserLabel::Login => UserLabels::Login,
         UserLabel::Id => UserLabels::Id,

@@ -75,8 +75,17 @@ impl Output {
     ///
     /// [`Closed`] when nobody reads any more, or when the stream takes nothing.
     pub fn text(&self, text: &str) -> Result<(), Closed> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes bytes as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when nobody reads any more, or when the stream takes nothing.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Closed> {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        sink.write_all(text.as_bytes())
+        sink.write_all(bytes)
             .and_then(|()| sink.flush())
             .map_err(|error| match error.kind() {
                 io::ErrorKind::BrokenPipe => Closed::Unread,

@@ -7,6 +7,7 @@ mod coordination;
 mod cost;
 mod demo;
 mod doctor;
+mod export;
 mod faults;
 mod fleet_processes;
 mod floors;
