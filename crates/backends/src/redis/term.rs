@@ -33,14 +33,12 @@ impl Redis {
         let live = self.parts.link.live().await?;
         let mut arrival = self.parts.arrival.lock().await;
         let (incarnation, seen) = self.parts.known.seen();
-        let before = arrival
-            .take_if(|arrival| {
-                arrival.connection != live.number || arrival.incarnation != incarnation
-            })
+        let stands_by = arrival
+            .as_ref()
             .filter(|arrival| arrival.incarnation == incarnation);
-        if arrival.is_none() {
-            let (generation, server) = before.map_or_else(Default::default, |before| {
-                (before.generation, before.server)
+        if stands_by.is_none_or(|arrival| arrival.connection != live.number) {
+            let (generation, server) = stands_by.map_or_else(Default::default, |arrival| {
+                (arrival.generation.clone(), arrival.server.clone())
             });
             let own = vec![
                 live.server.clone().into(),
@@ -50,6 +48,7 @@ impl Redis {
                 server.into(),
                 seen.to_string().into(),
             ];
+            // Until it has answered, what was stood by before is what counts.
             let answer = self.ask(&live, &ARRIVE, By::Anybody, &incarnation, own);
             *arrival = Some(self.arrived(&live, answer.await?)?);
         }

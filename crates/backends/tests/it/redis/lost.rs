@@ -6,8 +6,9 @@ use ledger::port::activity::{Authority, Claimed, Miss, Recorded};
 use ledger::port::{Activity, Cursor, Election, Result, Term};
 use ledger::window::Window;
 
+use super::proxy::{Network, Proxy};
 use super::server::Server;
-use super::{open, settings};
+use super::{eventually, open, settings};
 use crate::{ORG, at, fetched, seen};
 
 async fn incarnation(store: &impl Activity) -> String {
@@ -140,7 +141,7 @@ async fn a_restart_that_loses_nothing_goes_on_where_it_was() {
     assert!(refused.is_unavailable(), "{refused}");
     server.start_again();
     // The same leader goes on: its term is what the store says.
-    let recorded = super::eventually("a record after the restart", async || {
+    let recorded = eventually("a record after the restart", async || {
         record(&store, term, "bb", 20).await
     });
     assert_eq!(recorded.await.inserted, 1);
@@ -158,7 +159,7 @@ async fn a_restart_that_loses_all_begins_a_new_incarnation() {
     let before = incarnation(&store).await;
     server.kill();
     server.start_again();
-    let refused = super::eventually("an answer after the restart", async || {
+    let refused = eventually("an answer after the restart", async || {
         let refused = record(&store, term, "bb", 20).await.unwrap_err();
         if refused.is_unavailable() {
             Err(refused)
@@ -185,7 +186,7 @@ async fn a_restart_that_loses_the_last_of_it_is_noticed_by_whoever_saw_that() {
     server.kill();
     server.start_again();
 
-    let seen = super::eventually("an answer after the restart", async || {
+    let seen = eventually("an answer after the restart", async || {
         unaware.changes(Cursor::default(), 100).await
     })
     .await;
@@ -197,7 +198,7 @@ async fn a_restart_that_loses_the_last_of_it_is_noticed_by_whoever_saw_that() {
             .unwrap();
     }
     assert_eq!(incarnation(&unaware).await, before);
-    let noticed = super::eventually("an answer after the restart", async || {
+    let noticed = eventually("an answer after the restart", async || {
         store.changes(Cursor::default(), 100).await
     })
     .await;
@@ -206,6 +207,37 @@ async fn a_restart_that_loses_the_last_of_it_is_noticed_by_whoever_saw_that() {
     assert_eq!(incarnation(&unaware).await, noticed.incarnation);
     record(&store, term, "bb", 20).await.unwrap();
     assert_eq!(incarnation(&store).await, noticed.incarnation);
+}
+
+/// Whoever noticed may be cut off before it could say so, at any byte.
+#[tokio::test]
+async fn a_loss_is_noticed_also_by_who_was_cut_off_while_it_came_back() {
+    let mut server = Server::start(&[]);
+    let proxy = Proxy::to(&server).await;
+    let store = open(&settings(&proxy.url()));
+    let term = led(&store).await;
+    let _: String = server.ask(&["SAVE"]);
+    record(&store, term, "aa", 10).await.unwrap();
+    let before = incarnation(&store).await;
+    server.kill();
+    server.start_again();
+    for bytes in [1, 50, 100, 200, 400, 600, 700, 750] {
+        proxy.be(Network::Whole);
+        proxy.cut_after(bytes);
+        eventually("a cut", async || {
+            match store.changes(Cursor::default(), 100).await {
+                Err(refused) if proxy.is_cut() => Ok(refused),
+                other => Err(other),
+            }
+        })
+        .await;
+    }
+    proxy.be(Network::Whole);
+    let noticed = eventually("an answer", async || {
+        store.changes(Cursor::default(), 100).await
+    })
+    .await;
+    assert_ne!(noticed.incarnation, before);
 }
 
 /// A server forgets its scripts with a restart, or when it is told to.

@@ -76,6 +76,10 @@ impl Proxy {
         self.network.send_replace(network);
     }
 
+    pub(super) fn is_cut(&self) -> bool {
+        *self.network.borrow() == Network::Cut
+    }
+
     /// So many bytes go to the server, and then the network is cut.
     pub(super) fn cut_after(&self, bytes: i64) {
         self.budget.store(bytes, Ordering::SeqCst);
