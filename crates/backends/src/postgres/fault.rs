@@ -18,6 +18,14 @@ pub(super) enum Fault {
         #[source]
         cause: tokio_postgres::Error,
     },
+    #[error(
+        "a pooler at {place} refuses what a session starts with: turn notifications off, or name the server itself"
+    )]
+    Pooler {
+        place: String,
+        #[source]
+        cause: tokio_postgres::Error,
+    },
     #[error("PostgreSQL at {place} did not answer within {limit:?}")]
     Late { place: String, limit: Duration },
     #[error("every connection to PostgreSQL at {place} was in use for {limit:?}")]
@@ -90,6 +98,7 @@ impl Fault {
     fn may_pass(&self) -> bool {
         match self {
             Fault::Connect { .. }
+            | Fault::Pooler { .. }
             | Fault::Late { .. }
             | Fault::Busy { .. }
             | Fault::Crowded(_)

@@ -21,6 +21,9 @@ use super::{Settings, SettingsError, tls};
 /// A step that was given up is told to the server, for as long as this.
 const CANCELLING: Duration = Duration::from_secs(1);
 
+/// The longest that a schema may take to be brought up to date.
+const MIGRATING: Duration = Duration::from_secs(60 * 60);
+
 /// A value of a statement, and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -105,12 +108,7 @@ impl Link {
         };
         let rows = tokio::time::timeout(limit, step)
             .await
-            .unwrap_or_else(|_late| {
-                Err(Fault::Late {
-                    place: self.shared.place.clone(),
-                    limit,
-                })
-            });
+            .unwrap_or_else(|_late| Err(self.late(limit)));
         if let Err(fault) = &rows
             && fault.is_without_schema()
         {
@@ -137,10 +135,7 @@ impl Link {
         match tokio::time::timeout(CONNECTING, connecting).await {
             Ok(Ok(connected)) => Ok(connected),
             Ok(Err(cause)) => Err(self.cannot_connect(cause)),
-            Err(_late) => Err(Fault::Late {
-                place: self.shared.place.clone(),
-                limit: CONNECTING,
-            }),
+            Err(_late) => Err(self.late(CONNECTING)),
         }
     }
 
@@ -153,14 +148,21 @@ impl Link {
             if link.shared.ready.load(Ordering::Acquire) {
                 return Ok(());
             }
-            let mut connection = link.connection().await?;
-            let prepared =
-                migrations::bring_up_to_date(&mut connection, &link.shared.schema, STEPS).await;
-            if prepared.is_err() {
-                // It may have stopped in the middle of a transaction.
-                drop(Object::take(connection));
+            let connection = link.connection().await?;
+            // Where it stops in the middle, or is left there, the connection is of no use any more.
+            let mut connection = Object::take(connection);
+            let schema = &link.shared.schema;
+            let limit = link.shared.timeout;
+            let look = migrations::is_present(&*connection, schema, STEPS);
+            let is_present = tokio::time::timeout(limit, look)
+                .await
+                .unwrap_or_else(|_late| Err(link.late(limit)))?;
+            if !is_present {
+                let migrate = migrations::bring_up_to_date(&mut connection, schema, STEPS);
+                tokio::time::timeout(MIGRATING, migrate)
+                    .await
+                    .unwrap_or_else(|_late| Err(link.late(MIGRATING)))?;
             }
-            prepared?;
             link.shared.ready.store(true, Ordering::Release);
             Ok(())
         });
@@ -174,21 +176,27 @@ impl Link {
                 place: self.shared.place.clone(),
                 limit: self.shared.timeout,
             },
-            PoolError::Timeout(_) => Fault::Late {
-                place: self.shared.place.clone(),
-                limit: CONNECTING,
-            },
+            PoolError::Timeout(_) => self.late(CONNECTING),
             PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
                 Fault::Closed
             }
         })
     }
 
-    fn cannot_connect(&self, cause: tokio_postgres::Error) -> Fault {
-        Fault::Connect {
+    fn late(&self, limit: Duration) -> Fault {
+        Fault::Late {
             place: self.shared.place.clone(),
-            cause,
+            limit,
         }
+    }
+
+    fn cannot_connect(&self, cause: tokio_postgres::Error) -> Fault {
+        let place = self.shared.place.clone();
+        // A server never says so of what a session starts with here; poolers do.
+        if self.shared.notify && cause.code() == Some(&SqlState::PROTOCOL_VIOLATION) {
+            return Fault::Pooler { place, cause };
+        }
+        Fault::Connect { place, cause }
     }
 }
 

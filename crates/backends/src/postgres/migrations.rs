@@ -3,9 +3,8 @@
 //! Each step is one file and one transaction, under a lock that all processes share, so a schema has a whole version or the
 //! one before; a step that is released is never changed. There is no way back: an older program refuses a newer schema.
 
-use deadpool_postgres::Object;
-use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, GenericClient, Transaction};
 
 use super::fault::Fault;
 use super::link::quoted;
@@ -16,18 +15,39 @@ pub(super) const STEPS: &[&str] = &[include_str!("migrations/0001_store.sql")];
 /// `PostgreSQL` 14.
 const OLDEST_SERVER: i32 = 140_000;
 
+/// Whether the schema has taken every step.
+pub(super) async fn is_present(
+    client: &impl GenericClient,
+    schema: &str,
+    steps: &[&str],
+) -> Result<bool, Fault> {
+    check_server(client).await?;
+    let known = newest(steps);
+    match version(client, schema).await? {
+        found if found > known => Err(Fault::NewerSchema {
+            schema: schema.to_owned(),
+            found,
+            known,
+        }),
+        found => Ok(found == known),
+    }
+}
+
+/// The version that the steps lead to.
+fn newest(steps: &[&str]) -> i32 {
+    i32::try_from(steps.len()).expect("there are fewer than two billion steps")
+}
+
 /// Takes the steps that the schema has not taken yet.
 ///
 /// Whoever is on the way at the same time takes each step once: the version is looked at again when nobody else can write.
 pub(super) async fn bring_up_to_date(
-    connection: &mut Object,
+    connection: &mut Client,
     schema: &str,
     steps: &[&str],
 ) -> Result<(), Fault> {
-    let known = i32::try_from(steps.len()).expect("there are fewer than two billion steps");
     loop {
         let transaction = connection.transaction().await?;
-        check_server(&transaction).await?;
         // A step may take long on a large store, and waits for those who work on it.
         let name = quoted(schema);
         let begin = format!(
@@ -36,18 +56,12 @@ pub(super) async fn bring_up_to_date(
             schema.replace('\'', "''")
         );
         transaction.batch_execute(&begin).await?;
-        let found = version(&transaction, schema).await?;
-        if found > known {
-            return Err(Fault::NewerSchema {
-                schema: schema.to_owned(),
-                found,
-                known,
-            });
+        if is_present(&transaction, schema, steps).await? {
+            return Ok(transaction.commit().await?);
         }
-        let Some(step) = usize::try_from(found).ok().and_then(|at| steps.get(at)) else {
-            transaction.commit().await?;
-            return Ok(());
-        };
+        let found = version(&transaction, schema).await?;
+        let step = usize::try_from(found).ok().and_then(|at| steps.get(at));
+        let step = step.expect("a version before the newest has a step after it");
         if found == 0 {
             make(&transaction, &name).await?;
         }
@@ -78,26 +92,23 @@ async fn make(transaction: &Transaction<'_>, name: &str) -> Result<(), Fault> {
 }
 
 /// The version that the schema has; 0 if there is none.
-async fn version(transaction: &Transaction<'_>, schema: &str) -> Result<i32, Fault> {
+async fn version(client: &impl GenericClient, schema: &str) -> Result<i32, Fault> {
     let name = quoted(schema);
     let table = format!("{name}.schema_version");
     let sql = "SELECT to_regclass($1) IS NOT NULL";
-    let is_there: bool = transaction
-        .query_typed(sql, &[(&table, Type::TEXT)])
-        .await?[0]
-        .try_get(0)?;
+    let is_there: bool = client.query_typed(sql, &[(&table, Type::TEXT)]).await?[0].try_get(0)?;
     if !is_there {
         return Ok(0);
     }
     let sql = format!("SELECT version FROM {table}");
-    Ok(transaction.query_typed(&sql, &[]).await?[0].try_get(0)?)
+    Ok(client.query_typed(&sql, &[]).await?[0].try_get(0)?)
 }
 
-async fn check_server(transaction: &Transaction<'_>) -> Result<(), Fault> {
+async fn check_server(client: &impl GenericClient) -> Result<(), Fault> {
     let sql =
         "SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
         current_setting('server_encoding'), current_setting('synchronous_commit')";
-    let row = &transaction.query_typed(sql, &[]).await?[0];
+    let row = &client.query_typed(sql, &[]).await?[0];
     if row.try_get::<_, i32>(0)? < OLDEST_SERVER {
         return Err(Fault::OldServer {
             found: row.try_get(1)?,

@@ -69,7 +69,8 @@ async fn a_schema_is_brought_up_step_by_step_and_a_step_that_fails_leaves_the_ve
     let settings = space.settings();
     open(&settings).ping().await.unwrap();
     let link = Link::new(&settings).unwrap();
-    let mut connection = link.connection().await.unwrap();
+    let (mut connection, rest) = link.alone().await.unwrap();
+    tokio::spawn(rest);
     let next = "CREATE TABLE later (one integer)";
     let broken = "CREATE TABLE latest (one integer); SELECT no_such_thing()";
     let steps = [STEPS, &[next, broken]].concat();
