@@ -63,7 +63,7 @@ pub(super) async fn bring_up_to_date(
         let step = usize::try_from(found).ok().and_then(|at| steps.get(at));
         let step = step.expect("a version before the newest has a step after it");
         if found == 0 {
-            make(&transaction, &name).await?;
+            make(&transaction, schema).await?;
         }
         // What a step makes finds what it needs where the step made it, whatever a session's search path is.
         let take = format!(
@@ -76,10 +76,13 @@ pub(super) async fn bring_up_to_date(
 }
 
 /// A schema that somebody has made for us needs no right to make one.
-async fn make(transaction: &Transaction<'_>, name: &str) -> Result<(), Fault> {
-    let sql = "SELECT to_regnamespace($1) IS NOT NULL";
-    let is_there: bool =
-        transaction.query_typed(sql, &[(&name, Type::TEXT)]).await?[0].try_get(0)?;
+async fn make(transaction: &Transaction<'_>, schema: &str) -> Result<(), Fault> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+    let is_there: bool = transaction
+        .query_typed(sql, &[(&schema, Type::TEXT)])
+        .await?[0]
+        .try_get(0)?;
+    let name = quoted(schema);
     if !is_there {
         transaction
             .batch_execute(&format!("CREATE SCHEMA {name}"))
@@ -93,14 +96,16 @@ async fn make(transaction: &Transaction<'_>, name: &str) -> Result<(), Fault> {
 
 /// The version that the schema has; 0 if there is none.
 async fn version(client: &impl GenericClient, schema: &str) -> Result<i32, Fault> {
-    let name = quoted(schema);
-    let table = format!("{name}.schema_version");
-    let sql = "SELECT to_regclass($1) IS NOT NULL";
-    let is_there: bool = client.query_typed(sql, &[(&table, Type::TEXT)]).await?[0].try_get(0)?;
+    // The catalogue itself is asked: what a connection has once found to be missing, its functions by name go on not to find.
+    let sql = "SELECT EXISTS (
+            SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = $1 AND c.relname = 'schema_version'
+        )";
+    let is_there: bool = client.query_typed(sql, &[(&schema, Type::TEXT)]).await?[0].try_get(0)?;
     if !is_there {
         return Ok(0);
     }
-    let sql = format!("SELECT version FROM {table}");
+    let sql = format!("SELECT version FROM {}.schema_version", quoted(schema));
     Ok(client.query_typed(&sql, &[]).await?[0].try_get(0)?)
 }
 

@@ -32,13 +32,15 @@ async fn a_server_that_is_not_there_at_the_start_is_found_when_it_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_find_an_empty_database_make_one_schema() {
     let space = Space::new();
-    let mut opening = tokio::task::JoinSet::new();
-    for store in space.handles(8) {
-        opening.spawn(async move { store.lead("ada", now()).await.unwrap().0 });
+    for _ in 0..5 {
+        let mut opening = tokio::task::JoinSet::new();
+        for store in space.handles(8) {
+            opening.spawn(async move { store.lead("ada", now()).await.unwrap().0 });
+        }
+        let mut terms = opening.join_all().await;
+        terms.sort_unstable();
+        assert_eq!(terms, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
-    let mut terms = opening.join_all().await;
-    terms.sort_unstable();
-    assert_eq!(terms, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[tokio::test]
