@@ -11,6 +11,8 @@ mod election;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod open;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 #[cfg(feature = "redis")]
 mod redis;
 mod visit;
