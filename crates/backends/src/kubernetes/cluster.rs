@@ -78,7 +78,8 @@ pub struct Cluster {
 
 impl Cluster {
     /// The cluster of a pod: `host` and `port` are what `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` say, and
-    /// `directory` holds the service account: [`SERVICE_ACCOUNT`] in every pod. Nothing is sent yet.
+    /// `directory` holds the service account: [`SERVICE_ACCOUNT`] in every pod. Nothing is sent yet. The authority and the
+    /// namespace are read now and not again, the token for every request.
     ///
     /// # Errors
     ///
@@ -127,6 +128,9 @@ impl Cluster {
         let client = Client::builder()
             .tls_certs_only(self.authorities.iter().cloned())
             .https_only(true)
+            // A request that is given up closes its connection. With HTTP/2 the next ones would go into the same one, also
+            // if nobody hears them at its other end any more.
+            .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -268,7 +272,9 @@ impl Answer {
     pub(super) fn refusal(&self, doing: &'static str) -> port::Error {
         let status = self.status;
         let said = serde_json::from_slice::<Said>(&self.body).map(|said| said.message);
-        let said: String = said.unwrap_or_default().chars().take(300).collect();
+        let in_line = |c: char| if c.is_control() { ' ' } else { c };
+        let said = said.unwrap_or_default();
+        let said: String = said.chars().map(in_line).take(300).collect();
         let hint = match status {
             StatusCode::FORBIDDEN => {
                 " (let the pod's service account get, create and update leases of coordination.k8s.io)"

@@ -194,7 +194,7 @@ async fn a_holder_whose_lease_is_labelled_by_somebody_keeps_it() {
         labels += 1;
         if labels % 2 == 1 {
             leases.edit(NAME, |lease| {
-                lease["metadata"]["labels"]["n"] = json!(labels.to_string())
+                lease["metadata"]["labels"]["n"] = json!(labels.to_string());
             });
         }
     });
@@ -283,7 +283,7 @@ async fn trouble_passes_and_a_refusal_does_not() {
         (301, false),
     ] {
         pod.server
-            .trouble(move |_| Some(refuse(status, "because of the moon")));
+            .trouble(move |_| Some(refuse(status, "because\nof the moon")));
         let answers = [
             refused(lease.look().await),
             refused(lease.take("tidegate-1", Some(&mine)).await),

@@ -28,6 +28,7 @@ pub(super) struct Asked {
 
 type Trouble = Box<dyn FnMut(&Asked) -> Option<Answer> + Send>;
 type Answer = (u16, Value);
+type Meddling = Box<dyn FnMut(&mut Leases<'_>) + Send>;
 
 #[derive(Default)]
 struct Inner {
@@ -39,7 +40,7 @@ struct Inner {
     /// What it answers instead, if anything.
     trouble: Option<Trouble>,
     /// What happens behind the asker's back before a PUT.
-    before_put: Option<Box<dyn FnMut(&mut Leases<'_>) + Send>>,
+    before_put: Option<Meddling>,
 }
 
 /// The Leases, for somebody who does not go through the API.
@@ -349,10 +350,13 @@ fn tls() -> ServerConfig {
         .collect();
     let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(certificates, key)
-        .unwrap()
+        .unwrap();
+    // As a real one; whoever asks for HTTP/2 gets it, and no answer.
+    config.alpn_protocols = ["h2", "http/1.1"].map(Vec::from).into();
+    config
 }
