@@ -23,8 +23,21 @@ pub(super) const GAPS: &str = "SELECT g.repo, g.stream, g.starts_at, g.ends_at, 
      CROSS JOIN coverage g INDEXED BY coverage_gaps ON g.repo = r.id AND g.reason IS NOT NULL
      CROSS JOIN streams s ON s.repo = g.repo AND s.stream = g.stream
      WHERE o.name = ?1 AND r.tracked = 1 AND g.starts_at < ?2 AND s.listed = 1 AND s.unavailable IS NULL";
-pub(super) const EACH: &str = "SELECT s.repo, s.stream FROM orgs o CROSS JOIN repos r ON r.org = o.id CROSS JOIN streams s ON s.repo = r.id
-     WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND (?2 IS NULL OR r.id = ?2)";
+/// The streams that wait for an attempt, and those that do not reach back to a time, if one is given.
+pub(super) const WAITING: &str = "SELECT s.repo, s.stream
+     FROM orgs o CROSS JOIN repos r ON r.org = o.id CROSS JOIN streams s ON s.repo = r.id
+     WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND (?2 IS NULL OR r.id = ?2)
+         AND (s.stuck OR s.next_attempt IS NOT NULL OR (?3 IS NOT NULL AND s.started_at > ?3))";
+/// Makes history a gap of every stream that does not wait for an attempt, and that begins with no such gap yet.
+pub(super) const REACH_BACK: &str =
+    "INSERT INTO coverage (repo, stream, starts_at, ends_at, reason, error)
+     SELECT s.repo, s.stream, ?3, s.started_at, ?4, ''
+     FROM orgs o CROSS JOIN repos r ON r.org = o.id CROSS JOIN streams s ON s.repo = r.id
+     WHERE o.name = ?1 AND r.tracked = 1 AND s.listed = 1 AND (?2 IS NULL OR r.id = ?2)
+         AND s.started_at > ?3 AND NOT s.stuck AND s.next_attempt IS NULL
+         AND NOT EXISTS (SELECT 1 FROM coverage c WHERE c.repo = s.repo AND c.stream = s.stream
+             AND c.starts_at = s.started_at AND c.reason = ?4)
+     RETURNING repo, stream";
 pub(super) const CLAIM: &str =
     "SELECT token, holder, held_until FROM streams WHERE repo = ?1 AND stream = ?2";
 
@@ -72,8 +85,7 @@ fn wanted(
     let mut rows = statement.query((org, Micros(now)))?;
     let mut streams: BTreeMap<(RepoId, Stream), Wanted> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (Number(repo), Word(stream)) = (row.get(0)?, row.get::<_, Word>(1)?);
-        let wanted = match streams.entry((RepoId(repo), stream)) {
+        let wanted = match streams.entry(key(row)?) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(read(row)?),
         };
@@ -200,27 +212,69 @@ pub(super) fn end(change: &mut Change<'_>, claim: &Claim, ending: Ending) -> Res
     })
 }
 
-/// Changes every stream of the organisation's tracked repositories, or of one, and counts those for which `step` says so.
-pub(super) fn each(
+/// Arms again what waits.
+pub(super) fn rearm(
     change: &mut Change<'_>,
     org: &str,
     repo: Option<RepoId>,
+) -> Result<u64, Fault> {
+    each_waiting(change, org, repo, None, StreamView::rearm)
+}
+
+/// Takes in that history is wanted.
+///
+/// Somebody may want all of a large organisation's, and the node waits for its turn meanwhile: so where nothing is to be
+/// decided, all streams get their gap at once.
+pub(super) fn ask_history(
+    change: &mut Change<'_>,
+    org: &str,
+    repo: Option<RepoId>,
+    since: Timestamp,
+) -> Result<u64, Fault> {
+    let connection = change.connection;
+    let of_repo = repo.map(|repo| Number(repo.0));
+    let row = (org, of_repo, Micros(since), GapReason::Manual.as_str());
+    let reached = connection
+        .prepare_cached(REACH_BACK)?
+        .query_map(row, key)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let sql = "UPDATE streams SET started_at = ?3 WHERE repo = ?1 AND stream = ?2";
+    let mut start = connection.prepare_cached(sql)?;
+    for (repo, stream) in &reached {
+        start.execute((Number(repo.0), Word(*stream), Micros(since)))?;
+        change.touch(*repo);
+    }
+    let ask = |view: &mut StreamView| view.ask_history(since);
+    let further = each_waiting(change, org, repo, Some(since), ask)?;
+    Ok(reached.len() as u64 + further)
+}
+
+/// Changes each of [`WAITING`], and counts those for which `step` says so.
+fn each_waiting(
+    change: &mut Change<'_>,
+    org: &str,
+    repo: Option<RepoId>,
+    since: Option<Timestamp>,
     mut step: impl FnMut(&mut StreamView) -> bool,
 ) -> Result<u64, Fault> {
+    let row = (org, repo.map(|repo| Number(repo.0)), since.map(Micros));
     let streams = change
         .connection
-        .prepare_cached(EACH)?
-        .query_map((org, repo.map(|repo| Number(repo.0))), |row| {
-            Ok((row.get::<_, Number>(0)?, row.get::<_, Word>(1)?))
-        })?
+        .prepare_cached(WAITING)?
+        .query_map(row, key)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut counted = 0;
-    for (Number(repo), Word(stream)) in streams {
-        coverage::amend(change, org, RepoId(repo), stream, |view| {
+    for (repo, stream) in streams {
+        coverage::amend(change, org, repo, stream, |view| {
             counted += u64::from(step(view));
         })?;
     }
     Ok(counted)
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<(RepoId, Stream)> {
+    let (Number(repo), Word(stream)) = (row.get(0)?, row.get(1)?);
+    Ok((RepoId(repo), stream))
 }
 
 /// What lies beside a stream of the latest claim of it.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ledger::event::{Event, RepoId, Stream};
 use ledger::port::activity::{
     Authority, Changes, Claim, Claimed, CycleReport, DueNow, Ending, KnownCommit, Miss, OrgView,
-    Part, Recorded, RepoView, SeenRepo, StreamView,
+    Part, Recorded, RepoView, SeenRepo,
 };
 use ledger::port::state::KeptAnswer;
 use ledger::port::{Activity, Cursor, Result, State, Term};
@@ -214,7 +214,7 @@ impl Activity for Sqlite {
     async fn rearm(&self, org: &str, repo: Option<RepoId>, _now: Timestamp) -> Result<u64> {
         let org = org.to_owned();
         self.change_of_anybody("arm gaps again", move |change| {
-            backfill::each(change, &org, repo, StreamView::rearm)
+            backfill::rearm(change, &org, repo)
         })
         .await
     }
@@ -228,7 +228,7 @@ impl Activity for Sqlite {
     ) -> Result<u64> {
         let org = org.to_owned();
         self.change_of_anybody("ask for history", move |change| {
-            backfill::each(change, &org, repo, |view| view.ask_history(since))
+            backfill::ask_history(change, &org, repo, since)
         })
         .await
     }
