@@ -1,16 +1,19 @@
 //! The other side of the simulator, under `/_sim/`: the truth, the log, the faults. No limit counts here, and no
 //! token is asked for.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Sim;
 use crate::body::SimBody;
 use crate::fault::Rule;
 use crate::route::call::Query;
+use crate::world::copilot::Quirks;
 
 const PREFIX: &str = "/_sim/";
 
@@ -46,6 +49,14 @@ pub(crate) fn answer(sim: &Sim, request: &Request<Bytes>) -> Response<SimBody> {
             sim.credentials().revoke_installation_tokens();
             show(&json!({"rotated": true}))
         }
+        (&Method::POST, "permissions") => match serde_json::from_slice(request.body()) {
+            Ok(granted) => permissions(sim, &granted),
+            Err(error) => refused("permissions by name, true or false", &error),
+        },
+        (&Method::POST, "copilot") => match serde_json::from_slice(request.body()) {
+            Ok(wanted) => reports(sim, wanted),
+            Err(error) => refused("an organisation and how its reports come", &error),
+        },
         (&Method::GET, "faults") => faults(sim),
         (&Method::DELETE, "faults") => {
             sim.faults().clear();
@@ -58,11 +69,7 @@ pub(crate) fn answer(sim: &Sim, request: &Request<Bytes>) -> Response<SimBody> {
                 }
                 faults(sim)
             }
-            Err(error) => text(
-                StatusCode::BAD_REQUEST,
-                "text/plain",
-                format!("not a list of faults: {error}\n"),
-            ),
+            Err(error) => refused("a list of faults", &error),
         },
         _ => text(
             StatusCode::NOT_FOUND,
@@ -70,6 +77,42 @@ pub(crate) fn answer(sim: &Sim, request: &Request<Bytes>) -> Response<SimBody> {
             "nothing of the simulator's has this address\n".to_owned(),
         ),
     }
+}
+
+/// How the reports of one organisation come from now on.
+#[derive(Deserialize)]
+struct Wanted {
+    org: String,
+    #[serde(flatten)]
+    quirks: Quirks,
+}
+
+fn reports(sim: &Sim, wanted: Wanted) -> Response<SimBody> {
+    let mut world = sim.world();
+    let org = world.account_named(&wanted.org).map(|org| org.id);
+    match org.filter(|org| world.reported_org(*org).is_some()) {
+        Some(org) => {
+            world.copilot_mut(org).quirks = wanted.quirks;
+            show(&json!({"changed": true}))
+        }
+        None => text(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "no organisation of this name has seats of Copilot\n".to_owned(),
+        ),
+    }
+}
+
+fn permissions(sim: &Sim, granted: &BTreeMap<String, bool>) -> Response<SimBody> {
+    for (permission, is_granted) in granted {
+        sim.credentials().withhold(permission, !is_granted);
+    }
+    show(granted)
+}
+
+fn refused(wanted: &str, error: &serde_json::Error) -> Response<SimBody> {
+    let message = format!("not {wanted}: {error}\n");
+    text(StatusCode::BAD_REQUEST, "text/plain", message)
 }
 
 /// One rule, or a list of them.

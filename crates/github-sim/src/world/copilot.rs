@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
 
 use super::{AccountId, World};
 
@@ -42,7 +43,8 @@ pub struct Copilot {
 }
 
 /// How reports come: in how many files, and what is wrong with them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Quirks {
     /// So many files, where there is enough for them.
     pub files: usize,

@@ -313,6 +313,38 @@ async fn files_are_as_bad_as_a_test_wants_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn permissions_and_reports_can_be_changed_from_outside() {
+    let stage = seated().await;
+    let tell = async |path: &str, body: Value| {
+        let answer = stage.send(super::post(path, &body)).await.unwrap();
+        answer.status.as_u16()
+    };
+    let wanted = serde_json::json!({"org": "acme", "files": 5, "bad_lines": 1});
+    assert_eq!(tell("/_sim/copilot", wanted).await, 200);
+    assert_eq!(
+        tell("/_sim/copilot", serde_json::json!({"org": "nobody"})).await,
+        404
+    );
+    assert_eq!(
+        tell("/_sim/copilot", serde_json::json!({"files": "x"})).await,
+        400
+    );
+    let latest = format!("{REPORTS}/users-28-day/latest");
+    assert_eq!(links(&stage.get(&latest).await).len(), 5);
+    let permission = |granted: bool| serde_json::json!({"organization_copilot_metrics": granted});
+    assert_eq!(tell("/_sim/permissions", permission(false)).await, 200);
+    assert_eq!(stage.get(&latest).await.status, 403);
+    assert_eq!(tell("/_sim/permissions", permission(true)).await, 200);
+    let links = links(&stage.get(&latest).await);
+    stage.download(&links[0]).await;
+    let seen = stage.get("/_sim/downloads").await.json();
+    assert_eq!(
+        (&seen[0]["status"], &seen[0]["was_shown_a_token"]),
+        (&200.into(), &false.into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_team_has_the_members_of_the_teams_inside_it() {
     let stage = Stage::instant();
     {
