@@ -2,9 +2,10 @@
 
 use backends::sqlite::Sqlite;
 use jiff::{SignedDuration, Timestamp};
+use ledger::coverage::GapReason;
 use ledger::event::{Actor, Event, Fact, RepoId, Stream, id};
 use ledger::fingerprint::Fingerprint;
-use ledger::port::activity::{Claimed, Part, Proof, SeenRepo};
+use ledger::port::activity::{Claimed, Miss, Part, Proof, SeenRepo};
 use ledger::port::{Activity, Cursor, Term};
 use ledger::window::Window;
 use rustix::time::{ClockId, clock_gettime};
@@ -294,4 +295,18 @@ async fn gaps(store: &Sqlite, streams: &[(RepoId, Stream)], term: Term) {
         all,
         watch,
     );
+    let miss = |(repo, stream): &(RepoId, Stream)| Miss {
+        repo: *repo,
+        stream: *stream,
+        window: Window::new(at(250), at(290)).expect("it is not empty"),
+        reason: GapReason::ScrapeError,
+        error: "502".to_owned(),
+    };
+    let misses: Vec<Miss> = streams.iter().map(miss).collect();
+    let watch = Watch::start();
+    store
+        .miss(term, "quiet", &misses, at(300))
+        .await
+        .expect("it is taken in");
+    report("a failure of the whole organisation", "streams", all, watch);
 }
