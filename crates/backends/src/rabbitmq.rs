@@ -29,6 +29,7 @@ mod settle;
 mod topology;
 mod trouble;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,9 +58,11 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 /// What a queue is opened with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS (with the certificates that this machine trusts). The
-    /// virtual host `/` is written `%2f`. `?heartbeat=` sets the seconds between heartbeats, [`HEARTBEAT`] if it does not.
+    /// `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. The virtual host `/` is written `%2f`; the host is a
+    /// name or an IPv4 address. `?heartbeat=` sets the seconds between heartbeats, [`HEARTBEAT`] if it does not.
     pub url: SecretString,
+    /// For TLS: a file of PEM certificates that are trusted beside the system's. It is read with each connection.
+    pub ca_file: Option<PathBuf>,
     /// What the names of the exchange and the queues begin with; [`PREFIX`] by default. At most 200 bytes.
     pub prefix: String,
     /// For how long a task can be put off: a retry queue each.
@@ -67,6 +70,21 @@ pub struct Settings {
     /// How many messages are in this process at once, in hands and on their way to them: as many as there are workers. At
     /// least 1.
     pub prefetch: u16,
+}
+
+impl Settings {
+    /// The settings for a URL, with the system's certificates, the prefix [`PREFIX`], delays of 1, 5 and 30 minutes and of 2
+    /// hours, and a prefetch of 4.
+    pub fn new(url: SecretString) -> Settings {
+        let delays = [1, 5, 30, 120].map(Duration::from_mins);
+        Settings {
+            url,
+            ca_file: None,
+            prefix: PREFIX.to_owned(),
+            delays: Delays::new(delays).expect("they are possible"),
+            prefetch: 4,
+        }
+    }
 }
 
 /// What names begin with where nothing else is said.
@@ -103,7 +121,7 @@ impl RabbitMq {
     ///
     /// [`Unusable`] if the settings name no broker.
     pub fn open(settings: &Settings) -> std::result::Result<RabbitMq, Unusable> {
-        let broker = Arc::new(Broker::parse(&settings.url)?);
+        let broker = Arc::new(Broker::parse(&settings.url, settings.ca_file.clone())?);
         let topology = Arc::new(Topology::new(&settings.prefix, &settings.delays)?);
         let stop = CancellationToken::new();
         let link = Link::keep(&broker, &topology, "publishing", &stop);

@@ -1,5 +1,6 @@
 //! Where the broker is. The whole address is a secret: it has a password in it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -23,15 +24,23 @@ pub enum Unusable {
 /// A broker, and the right to speak to it.
 pub(super) struct Broker {
     pub(super) uri: AMQPUri,
+    /// Certificates that are trusted beside the system's.
+    pub(super) ca_file: Option<PathBuf>,
     /// What is shown of it.
     pub(super) shown: Arc<str>,
 }
 
 impl Broker {
-    pub(super) fn parse(url: &SecretString) -> Result<Broker, Unusable> {
+    pub(super) fn parse(url: &SecretString, ca_file: Option<PathBuf>) -> Result<Broker, Unusable> {
         let url = url.expose_secret();
         if !(url.starts_with("amqp://") || url.starts_with("amqps://")) {
             return Err(Unusable::Url("it begins otherwise"));
+        }
+        if host_of(url).starts_with('[') {
+            // It would be read as no host at all, which stands for this machine.
+            return Err(Unusable::Url(
+                "its host is an address in brackets: name the host instead",
+            ));
         }
         let mut uri: AMQPUri = url
             .parse()
@@ -46,8 +55,19 @@ impl Broker {
         };
         let (host, port) = (&uri.authority.host, uri.authority.port);
         let shown = format!("{scheme}://{host}:{port}").into();
-        Ok(Broker { uri, shown })
+        Ok(Broker {
+            uri,
+            ca_file,
+            shown,
+        })
     }
+}
+
+/// Where the host begins, and what follows.
+fn host_of(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit('@').next().unwrap_or(authority)
 }
 
 #[cfg(test)]
@@ -55,7 +75,7 @@ mod tests {
     use super::*;
 
     fn parse(url: &str) -> Result<Broker, Unusable> {
-        Broker::parse(&url.to_owned().into())
+        Broker::parse(&url.to_owned().into(), None)
     }
 
     #[test]
@@ -67,6 +87,7 @@ mod tests {
             "amqp://ada:s3cr3t@mq.example:port/",
             "amqp://ada:s3cr3t@:5672",
             "amqp://ada:s3cr3t",
+            "amqp://ada:s3cr3t@[::1]:5672/%2f",
             "http://ada:s3cr3t@mq.example",
             "ada:s3cr3t@mq.example",
             "amqp://ada:s3cr3t@mq.example/?heartbeat=often",

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ async fn dial(broker: &Broker, purpose: &str, cord: &Arc<Cord>) -> lapin::Result
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = lapin::runtime::default_runtime()?;
     let cord = Arc::clone(cord);
+    let ca_file = broker.ca_file.clone();
     let connecting = Connection::connector(
         broker.uri.clone(),
         runtime,
@@ -105,7 +107,10 @@ async fn dial(broker: &Broker, purpose: &str, cord: &Arc<Cord>) -> lapin::Result
                 match uri.scheme {
                     AMQPScheme::AMQP => Ok(stream),
                     AMQPScheme::AMQPS => {
-                        let trusted = OwnedTLSConfig::default();
+                        let trusted = OwnedTLSConfig {
+                            cert_chain: read(ca_file.as_deref()).await?,
+                            ..OwnedTLSConfig::default()
+                        };
                         stream.into_tls(host, trusted.as_ref()).await
                     }
                 }
@@ -118,6 +123,22 @@ async fn dial(broker: &Broker, purpose: &str, cord: &Arc<Cord>) -> lapin::Result
         properties,
     );
     connecting.await
+}
+
+/// The certificates that are trusted beside the system's.
+async fn read(ca_file: Option<&Path>) -> io::Result<Option<String>> {
+    let Some(path) = ca_file else {
+        return Ok(None);
+    };
+    let read = tokio::fs::read_to_string(path).await;
+    let unread = |error: io::Error| {
+        let message = format!(
+            "cannot read the certificates in {}: {error}",
+            path.display()
+        );
+        io::Error::new(error.kind(), message)
+    };
+    read.map(Some).map_err(unread)
 }
 
 /// A hold on the socket under a connection.

@@ -6,6 +6,8 @@
 mod bench;
 mod faults;
 mod proxy;
+mod server;
+mod tls;
 mod topology;
 
 use std::collections::BTreeSet;

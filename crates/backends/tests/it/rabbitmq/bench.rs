@@ -61,7 +61,7 @@ where
     F: FnOnce(Arc<Place>) -> D,
     D: Future<Output = ()> + Send + 'static,
 {
-    let place = Arc::new(Place::new().await);
+    let place = Arc::new(Place::at(&broker()).await);
     let ended = tokio::spawn(timeout(PATIENCE, test(Arc::clone(&place)))).await;
     place.take_away().await;
     match ended {
@@ -71,9 +71,9 @@ where
 }
 
 impl Place {
-    async fn new() -> Place {
-        let url = broker();
-        let connecting = Connection::connect(&url, ConnectionProperties::default());
+    /// On a broker.
+    pub(super) async fn at(url: &str) -> Place {
+        let connecting = Connection::connect(url, ConnectionProperties::default());
         let connection = match timeout(Duration::from_secs(20), connecting).await {
             Ok(Ok(connection)) => connection,
             failed => panic!(
@@ -104,15 +104,24 @@ impl Place {
     }
 
     pub(super) fn open_with(&self, url: &str, prefetch: u16) -> RabbitMq {
-        let settings = Settings {
-            url: url.to_owned().into(),
-            prefix: self.prefix.clone(),
-            delays: Delays::new([SHORT, LONG]).unwrap(),
+        self.open_as(&Settings {
             prefetch,
-        };
-        let queue = RabbitMq::open(&settings).unwrap();
+            ..self.settings(url)
+        })
+    }
+
+    pub(super) fn open_as(&self, settings: &Settings) -> RabbitMq {
+        let queue = RabbitMq::open(settings).unwrap();
         self.opened.lock().unwrap().push(queue.clone());
         queue
+    }
+
+    pub(super) fn settings(&self, url: &str) -> Settings {
+        Settings {
+            prefix: self.prefix.clone(),
+            delays: Delays::new([SHORT, LONG]).unwrap(),
+            ..Settings::new(url.to_owned().into())
+        }
     }
 
     pub(super) fn exchange(&self) -> String {

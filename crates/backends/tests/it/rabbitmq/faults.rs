@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::bench::{Place, broker, on_a_place, task, until, until_reached};
 use super::proxy::{Proxy, Way};
+use super::server::Server;
 
 /// Far more than a method may take that is bounded at three seconds, on a machine that is busy.
 const BOUNDED: Duration = Duration::from_secs(20);
@@ -208,6 +209,70 @@ async fn a_wrong_password_is_said_to_be_refused_and_never_shown() {
             "{}",
             said(&refused)
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_and_started_again_has_lost_nothing() {
+    let server = tokio::task::spawn_blocking(Server::start).await.unwrap();
+    let place = Arc::new(Place::at(&server.url()).await);
+    let queue = place.open_at(&server.url());
+    for number in 0..5 {
+        queue.publish(&task(number), place.time()).await.unwrap();
+    }
+    let mut in_hand = Vec::new();
+    for _ in 0..3 {
+        in_hand.push(queue.next().await.unwrap());
+    }
+    queue.bury(&in_hand[0], "410", place.time()).await.unwrap();
+    let put_off = queue.put_off(&in_hand[1], SHORT, place.time()).await;
+    put_off.unwrap();
+
+    let restarted = tokio::task::spawn_blocking(move || {
+        let mut server = server;
+        server.restart();
+        server
+    });
+    let _server = restarted.await.unwrap();
+    until_reached(&queue).await;
+    // What was settled last may come again, since the broker may not have heard of it.
+    let mut came = BTreeSet::new();
+    while !came.is_superset(&BTreeSet::from([1, 2, 3, 4])) {
+        let delivery = next(&queue).await;
+        queue.ack(&delivery).await.unwrap();
+        came.insert(delivery.task.unwrap().attempts);
+    }
+    assert_eq!(queue.clear_dead().await.unwrap(), 1);
+    queue.publish(&task(5), place.time()).await.unwrap();
+    loop {
+        let delivery = next(&queue).await;
+        queue.ack(&delivery).await.unwrap();
+        if delivery.task == Some(task(5)) {
+            break;
+        }
+    }
+    queue.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_silent_from_the_start_is_given_up_and_tried_again() {
+    on_a_place(async |place: Arc<Place>| {
+        let proxy = Proxy::start(&broker(), Way::Silent).await;
+        let queue = place.open_at(&proxy.url(1));
+        let refused = queue.publish(&task(0), place.time()).await.unwrap_err();
+        assert!(
+            said(&refused).ends_with("is being connected to"),
+            "{}",
+            said(&refused)
+        );
+        let State::Down(why) = until(&queue, is_down).await else {
+            unreachable!()
+        };
+        assert!(why.ends_with("has not answered within 10 seconds"), "{why}");
+        proxy.set(Way::Open);
+        until_reached(&queue).await;
+        queue.publish(&task(0), place.time()).await.unwrap();
     })
     .await;
 }
