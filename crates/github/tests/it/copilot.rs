@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use github::rest::copilot::{self, Bounds, Counts, Dimension, Kind, Report, Scope, Usage};
 use github::stats::Code;
-use github::{Client, Error, Lane};
+use github::{ApiUrl, Client, Error, Lane, Settings};
 use github_sim::fault::{Action, Matcher, Rule};
+use github_sim::serve;
 use github_sim::truth::{TruthCopilot, TruthCounts, TruthUsage};
 use github_sim::world::copilot::Quirks;
 use jiff::civil::Date;
@@ -379,12 +380,46 @@ async fn a_redirect_is_followed_without_the_token_wherever_it_leads() {
     lab.assert_no_token_left_the_api();
 }
 
+#[tokio::test]
+async fn over_sockets_files_come_from_another_name_than_the_api() {
+    let lab = Lab::new();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let until = async move { drop(stopped.await) };
+    let any = "127.0.0.1:0".parse().unwrap();
+    let (address, served) = serve::spawn(lab.sim.clone(), any, until).await.unwrap();
+    let api_url = ApiUrl::parse(&format!("http://{address}")).unwrap();
+    let client = Client::new(
+        Settings::new(api_url.clone(), "lab"),
+        crate::lab::token("sim-token"),
+        github::reqwest_transport(&api_url).unwrap(),
+        lab.governor.gate("lab"),
+        lab.clock,
+        lab.answers.clone(),
+    );
+    let report = latest(&client, &org(), Kind::Totals).await;
+    let of = usage(&client, &report, Kind::Totals).await.unwrap();
+    let truth = lab.copilot_of("organization");
+    assert_eq!(
+        rows(&of),
+        expected(&truth, report.first, report.last, Kind::Totals)
+    );
+    let downloads = lab.sim.observer().downloads();
+    let seen: Vec<_> = downloads
+        .iter()
+        .map(|one| (one.host.as_str(), one.was_shown_a_token))
+        .collect();
+    let host = format!("localhost:{}", address.port());
+    assert_eq!(seen, [(host.as_str(), false), (host.as_str(), false)]);
+    drop(stop);
+    served.await.unwrap().unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn plain_http_is_followed_only_where_the_api_is_spoken_to_so() {
     let lab = Lab::new();
     let report = latest(&lab.with_token(), &org(), Kind::Users).await;
     let secure = lab.client_with(crate::lab::token("sim-token"), |settings| {
-        settings.api_url = github::ApiUrl::parse("https://api.github.com").unwrap();
+        settings.api_url = ApiUrl::parse("https://api.github.com").unwrap();
     });
     let error = usage(&secure, &report, Kind::Users).await.unwrap_err();
     assert!(error.is_elsewhere(), "{error}");
