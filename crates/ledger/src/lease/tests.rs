@@ -407,6 +407,37 @@ fn an_office_that_turns_out_to_be_its_own_has_to_be_had_for_the_patience() {
     play.leads(Some(26.75));
 }
 
+/// It may be that request which took it, after the store had lost the office that it led by, and another one since.
+#[test]
+fn who_once_took_an_absent_office_without_an_answer_trusts_no_mark_that_it_does_not_know() {
+    let mut play = Play::new();
+    play.look(None);
+    play.asks(take(None), 3.0);
+    play.fails();
+    play.waits(0.75);
+    play.step(take(None), Some(office("me", 1, "a")));
+    play.now = 13.75;
+    let step = Step::Renew(office("me", 1, "a"));
+    play.step(step, Some(office("me", 1, "b")));
+    play.leads(Some(23.75));
+    let until = at(23.75);
+    play.tells(Edge::Leads(Reign { epoch: 1, until }));
+
+    play.waits(18.75);
+    play.step(Step::Renew(office("me", 1, "b")), None);
+    play.look(Some(office("me", 1, "c")));
+    play.leads(None);
+    play.tells(Edge::LeadsNoMore { epoch: 1 });
+    let step = Step::Renew(office("me", 1, "c"));
+    play.step(step, Some(office("me", 1, "d")));
+    play.now = 31.5;
+    let step = Step::Renew(office("me", 1, "d"));
+    play.step(step, Some(office("me", 1, "e")));
+    play.leads(None);
+    play.now = 31.75;
+    play.leads(Some(41.5));
+}
+
 #[test]
 fn who_leaves_stops_leading_then_gives_back_then_ends() {
     let mut play = Play::leading("a");
