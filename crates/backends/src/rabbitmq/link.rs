@@ -162,11 +162,7 @@ impl Keeper {
                     info!(broker = %self.broker.shown, purpose = self.purpose, "connected to the queue");
                     self.state.send_replace(State::Up);
                     self.stand.send_replace(Stand::Up(Arc::clone(&session)));
-                    let steady = tokio::time::timeout(STEADY, self.attend(&session)).await;
-                    if steady.is_err() {
-                        pauses = Pauses::default();
-                        self.attend(&session).await;
-                    }
+                    self.attend(&session, &mut pauses).await;
                     self.state.send_replace(State::Connecting);
                     self.stand.send_replace(Stand::Connecting);
                     session.end().await;
@@ -204,27 +200,48 @@ impl Keeper {
     }
 
     /// Returns when the connection has ended, or is to end.
-    async fn attend(&self, session: &Session) {
+    async fn attend(&self, session: &Session, pauses: &mut Pauses) {
         let mut events = pin!(session.connection.events_listener());
+        let mut steady = pin!(sleep(STEADY));
         while session.is_up() {
             let event = tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = sleep(LOOK) => continue,
+                () = steady.as_mut(), if !steady.is_elapsed() => {
+                    *pauses = Pauses::default();
+                    continue;
+                }
+                () = sleep(LOOK) => {
+                    // It may have said so before anybody listened.
+                    let is_blocked = session.connection.status().blocked();
+                    self.block(session, is_blocked.then(|| "it does not say why".to_owned()));
+                    continue;
+                }
                 event = next(events.as_mut()) => event,
             };
             match event {
-                Some(Event::ConnectionBlocked(why)) => {
-                    warn!(broker = %self.broker.shown, why, "the queue has stopped publishers");
-                    session.blocked.send_replace(Some(why.as_str().into()));
-                    self.state.send_replace(State::Blocked(why));
-                }
-                Some(Event::ConnectionUnblocked) => {
-                    info!(broker = %self.broker.shown, "the queue takes messages again");
-                    session.blocked.send_replace(None);
-                    self.state.send_replace(State::Up);
-                }
+                Some(Event::ConnectionBlocked(why)) => self.block(session, Some(why)),
+                Some(Event::ConnectionUnblocked) => self.block(session, None),
                 Some(_) => {}
                 None => return,
+            }
+        }
+    }
+
+    /// Whether the broker takes nothing from publishers now, and why.
+    fn block(&self, session: &Session, why: Option<String>) {
+        if session.blocked.borrow().is_some() == why.is_some() {
+            return;
+        }
+        match why {
+            Some(why) => {
+                warn!(broker = %self.broker.shown, why, "the queue has stopped publishers");
+                session.blocked.send_replace(Some(why.as_str().into()));
+                self.state.send_replace(State::Blocked(why));
+            }
+            None => {
+                info!(broker = %self.broker.shown, "the queue takes messages again");
+                session.blocked.send_replace(None);
+                self.state.send_replace(State::Up);
             }
         }
     }
