@@ -87,6 +87,7 @@ fn seen(id: u64) -> SeenRepo {
 async fn fill(store: &Sqlite) -> Term {
     let term = scrape_for_a_while(store).await;
     fill_gaps(store, term).await;
+    queue::fill(store).await;
     term
 }
 

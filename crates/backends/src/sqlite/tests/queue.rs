@@ -113,6 +113,21 @@ fn task(number: u32) -> Task {
     }
 }
 
+/// A message that waits, one that is put off, one in hand and one that is dead.
+pub(super) async fn fill(store: &Sqlite) {
+    let queue = SqliteQueue::open(store, delays(), || at(1000))
+        .await
+        .unwrap();
+    for number in 0..4 {
+        queue.publish(&task(number), at(1000)).await.unwrap();
+    }
+    let put_off = queue.next().await.unwrap();
+    queue.put_off(&put_off, LONG, at(1000)).await.unwrap();
+    let dead = queue.next().await.unwrap();
+    queue.bury(&dead, "410", at(1000)).await.unwrap();
+    queue.next().await.unwrap();
+}
+
 mod in_memory {
     use super::*;
 

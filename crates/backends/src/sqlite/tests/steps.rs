@@ -112,7 +112,17 @@ async fn a_further_step_keeps_every_row_of_a_file_that_was_worked_on() {
     let mut connection = Connection::open(used(&directory).await).unwrap();
     let before = rows(&connection);
     for table in [
-        "actors", "answers", "coverage", "events", "notes", "orgs", "repos", "store", "streams",
+        "actors",
+        "answers",
+        "coverage",
+        "dead_letters",
+        "events",
+        "messages",
+        "notes",
+        "orgs",
+        "repos",
+        "store",
+        "streams",
     ] {
         assert!(
             before.iter().any(|row| row.starts_with(table)),
