@@ -207,11 +207,24 @@ async fn measure(store: &Postgres, client: &tokio_postgres::Client, schema: &str
         "the table of events: {:.0} bytes for each",
         bytes as f64 / (2 * all) as f64
     );
-    quiet_cycle(store, term, cursor, seen).await;
+    quiet_cycle(store, client, term, cursor, seen).await;
+}
+
+/// How far the server's log of changes has come, in bytes.
+async fn logged(client: &tokio_postgres::Client) -> i64 {
+    let sql = "SELECT (pg_current_wal_lsn() - '0/0')::bigint";
+    let rows = client.query_typed(sql, &[]).await;
+    rows.expect("it is no standby")[0].get(0)
 }
 
 /// An organisation of 16,000 repositories in which little happens.
-async fn quiet_cycle(store: &Postgres, term: Term, cursor: Cursor, seen: impl Fn(u64) -> SeenRepo) {
+async fn quiet_cycle(
+    store: &Postgres,
+    client: &tokio_postgres::Client,
+    term: Term,
+    cursor: Cursor,
+    seen: impl Fn(u64) -> SeenRepo,
+) {
     let org = "quiet";
     let repos = QUIET..2 * QUIET;
     let listing: Vec<SeenRepo> = repos.clone().map(seen).collect();
@@ -246,6 +259,7 @@ async fn quiet_cycle(store: &Postgres, term: Term, cursor: Cursor, seen: impl Fn
         .flat_map(|repo| Stream::ALL.map(|stream| (RepoId(repo), stream)))
         .collect();
     for second in [80, 90] {
+        let before = logged(client).await;
         let began = Instant::now();
         let confirmed = store
             .confirm(term, org, &streams, at(second), at(100))
@@ -257,6 +271,8 @@ async fn quiet_cycle(store: &Postgres, term: Term, cursor: Cursor, seen: impl Fn
             streams.len() as u64,
             began,
         );
+        let bytes = logged(client).await - before;
+        println!("which the server logs in {:.1} MB", bytes as f64 / 1e6);
     }
     let began = Instant::now();
     let piece = store

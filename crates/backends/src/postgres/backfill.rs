@@ -30,8 +30,9 @@ const DUE: &str = "WITH open AS (
         ) AS turn
         FROM open WHERE is_due AND NOT is_under_way ORDER BY turn LIMIT $4
     )
-    SELECT n.under_way, n.due, c.stream, r.id, r.place, r.org, r.name, r.created_at, r.tracked, r.streams
-    FROM counted n LEFT JOIN chosen c ON true LEFT JOIN @.repos r ON r.id = c.repo ORDER BY c.turn";
+    SELECT n.under_way, n.due, c.stream, r.id, r.place, r.org, r.name, r.created_at, r.tracked, v.streams, r.ends
+    FROM counted n LEFT JOIN chosen c ON true LEFT JOIN @.repos r ON r.id = c.repo
+    LEFT JOIN @.views v ON v.repo = r.id ORDER BY c.turn";
 
 impl Postgres {
     /// Which gaps can be filled now.

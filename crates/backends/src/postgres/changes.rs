@@ -27,18 +27,18 @@ const CHANGES: &str = "WITH page AS MATERIALIZED (
                 ELSE greatest(s.place, $1) END AS next
         FROM @.store s
     )
-    SELECT 'event' AS what, p.repo, p.seq, r.org, NULL AS name, NULL::bigint AS created_at, p.is_amended, NULL AS view,
+    SELECT 'event' AS what, p.repo, p.seq, r.org, NULL AS name, NULL::bigint AS created_at, p.is_amended, NULL AS view, NULL AS ends,
         p.id, p.at, p.version, p.body, p.changed, p.retracted, p.history
     FROM page p JOIN @.repos r ON r.id = p.repo
     UNION ALL
-    SELECT 'repo', r.id, r.place, r.org, r.name, r.created_at, r.tracked, r.streams,
+    SELECT 'repo', r.id, r.place, r.org, r.name, r.created_at, r.tracked, v.streams, r.ends,
         NULL, NULL, NULL, NULL, NULL, NULL, NULL
-    FROM edge, @.repos r WHERE r.place > $1 AND r.place <= edge.next
+    FROM edge, @.repos r JOIN @.views v ON v.repo = r.id WHERE r.place > $1 AND r.place <= edge.next
     UNION ALL
-    SELECT 'org', 0, o.place, o.name, NULL, NULL, NULL, o.view, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT 'org', 0, o.place, o.name, NULL, NULL, NULL, o.view, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM edge, @.orgs o WHERE o.place > $1 AND o.place <= edge.next
     UNION ALL
-    SELECT 'edge', 0, edge.next, edge.incarnation, NULL, NULL, edge.is_more, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT 'edge', 0, edge.next, edge.incarnation, NULL, NULL, edge.is_more, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM edge";
 
 impl Postgres {
@@ -63,7 +63,7 @@ fn read(rows: &[Row], limit: usize) -> Result<Changes, Fault> {
     for row in rows {
         match get(row, 0)? {
             "event" => {
-                let rows::Kept { event, first_state } = rows::event(row, 8)?;
+                let rows::Kept { event, first_state } = rows::event(row, 9)?;
                 changes.events.push(EventChange {
                     seq: Cursor(rows::number(row, 2)?),
                     news: if get(row, 6)? {
@@ -75,8 +75,8 @@ fn read(rows: &[Row], limit: usize) -> Result<Changes, Fault> {
                     repo: RepoId(rows::number(row, 1)?),
                     event,
                     first_state,
-                    retracted: get(row, 13)?,
-                    history: get(row, 14)?,
+                    retracted: get(row, 14)?,
+                    history: get(row, 15)?,
                 });
             }
             "repo" => changes

@@ -183,7 +183,7 @@ impl Link {
         })
     }
 
-    fn late(&self, limit: Duration) -> Fault {
+    pub(super) fn late(&self, limit: Duration) -> Fault {
         Fault::Late {
             place: self.shared.place.clone(),
             limit,

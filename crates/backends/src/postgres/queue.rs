@@ -52,6 +52,7 @@ struct Wait {
     listener: OnceLock<Listener>,
 }
 
+/// Ends with the queue.
 struct Listener(JoinHandle<()>);
 
 impl Drop for Listener {
@@ -191,47 +192,49 @@ impl Drop for Handed {
 }
 
 /// Tells of notifications for as long as it is let; begins anew where the connection is lost.
-async fn listen(link: Link, wake: impl Fn() + Clone + Send + 'static) {
+async fn listen(link: Link, wake: impl Fn()) {
     loop {
-        match link.alone().await {
-            Ok((client, mut connection)) => {
-                let (schema, woken) = (link.schema().to_owned(), wake.clone());
-                let hearing = Listener(tokio::spawn(async move {
-                    while let Some(Ok(message)) =
-                        poll_fn(|context| connection.poll_message(context)).await
-                    {
-                        if matches!(message, AsyncMessage::Notification(told) if told.payload() == schema)
-                        {
-                            woken();
-                        }
-                    }
-                }));
-                let mut word = format!("LISTEN {CHANNEL}");
-                while let Ok(Ok(())) =
-                    tokio::time::timeout(CONNECTING, client.batch_execute(&word)).await
-                {
-                    if !word.is_empty() {
-                        // Something may have been told before.
-                        wake();
-                        word.clear();
-                    }
-                    tokio::time::sleep(PING).await;
-                }
-                drop(hearing);
-                tracing::debug!(
-                    place = link.place(),
-                    "lost the connection for notifications"
-                );
-            }
-            Err(fault) => {
-                tracing::debug!(
-                    place = link.place(),
-                    error = &fault as &dyn std::error::Error,
-                    "no connection for notifications"
-                );
+        let lost = hear(&link, &wake).await;
+        tracing::debug!(
+            place = link.place(),
+            error = lost
+                .as_ref()
+                .err()
+                .map(|fault| fault as &dyn std::error::Error),
+            "no connection for notifications"
+        );
+        tokio::time::sleep(some_seconds()).await;
+    }
+}
+
+/// Tells of notifications until the connection is lost.
+async fn hear(link: &Link, wake: &impl Fn()) -> std::result::Result<(), Fault> {
+    let (client, mut connection) = link.alone().await?;
+    let hearing = async {
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            if matches!(message?, AsyncMessage::Notification(told) if told.payload() == link.schema())
+            {
+                wake();
             }
         }
-        tokio::time::sleep(some_seconds()).await;
+        Ok(())
+    };
+    let asking = async {
+        let mut word = format!("LISTEN {CHANNEL}");
+        loop {
+            let answer = tokio::time::timeout(CONNECTING, client.batch_execute(&word)).await;
+            answer.map_err(|_late| link.late(CONNECTING))??;
+            if !word.is_empty() {
+                // Something may have been told before.
+                wake();
+                word.clear();
+            }
+            tokio::time::sleep(PING).await;
+        }
+    };
+    tokio::select! {
+        heard = hearing => heard,
+        asked = asking => asked,
     }
 }
 

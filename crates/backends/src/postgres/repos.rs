@@ -16,7 +16,8 @@ use super::rewrite::{ATTEMPTS, Desks, Verdict, answered, unheard_of, verdict};
 use super::rows::{self, FLAGS, INTS, Streams, TEXTS, at_length, get};
 
 const OF_ORG: &str =
-    "SELECT id, place, org, name, created_at, tracked, streams FROM @.repos WHERE org = $1";
+    "SELECT r.id, r.place, r.org, r.name, r.created_at, r.tracked, v.streams, r.ends
+    FROM @.repos r JOIN @.views v ON v.repo = r.id WHERE r.org = $1";
 
 /// What a listing makes of a repository, if it is different afterwards.
 fn listed(seen: &SeenRepo, org: &str, start: Timestamp, sight: &Sight) -> Option<Known> {

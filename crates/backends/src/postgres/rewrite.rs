@@ -13,7 +13,7 @@ use super::Postgres;
 use super::cache::{Known, Sight};
 use super::events::Batch;
 use super::fault::Fault;
-use super::rows::{self, FLAGS, INTS, Streams, TEXTS, at_length, get};
+use super::rows::{self, FLAGS, INTS, Streams, TEXTS, at_length, get, moved};
 
 /// So often a step is prepared again. Each time somebody else has got a step of theirs done on the same repositories.
 pub(super) const ATTEMPTS: u32 = 20;
@@ -141,6 +141,8 @@ impl Desks {
 /// What a plan says of repositories, as their columns hold it.
 struct Written {
     views: Vec<Option<String>>,
+    /// Of those whose coverage has moved on and that are the same otherwise.
+    ends: Vec<Option<String>>,
     desks: Desks,
 }
 
@@ -148,12 +150,17 @@ impl Written {
     fn of(repos: &[RepoId], sights: &[Sight], plan: &Plan) -> Result<Written, Fault> {
         let mut written = Written {
             views: vec![None; repos.len()],
+            ends: vec![None; repos.len()],
             desks: Desks::default(),
         };
         for (number, streams) in plan.streams.iter().enumerate() {
             if let Some(streams) = streams {
                 let before = sights[number].known().map(Arc::as_ref);
-                written.views[number] = Some(serde_json::to_string(streams)?);
+                let moved = before.and_then(|known| moved(&known.view.streams, &streams.listed));
+                match moved {
+                    Some(ends) => written.ends[number] = Some(serde_json::to_string(&ends)?),
+                    None => written.views[number] = Some(serde_json::to_string(streams)?),
+                }
                 written.desks.add(repos[number], before, streams);
             }
         }
@@ -184,9 +191,9 @@ impl Postgres {
                 Verdict::Done => {
                     self.take_in(&sights, plan.streams, get(&rows[0], 2)?);
                     return Ok(Recorded {
-                        inserted: rows::count(&rows[0], 8)?,
-                        updated: rows::count(&rows[0], 9)?,
-                        retracted: rows::count(&rows[0], 10)?,
+                        inserted: rows::count(&rows[0], 9)?,
+                        updated: rows::count(&rows[0], 10)?,
+                        retracted: rows::count(&rows[0], 11)?,
                         outside: plan.batch.outside,
                     });
                 }
@@ -203,7 +210,7 @@ impl Postgres {
         repos: &[RepoId],
         sights: &[Sight],
         plan: &Plan,
-        Written { views, desks }: &Written,
+        Written { views, ends, desks }: &Written,
     ) -> Result<Vec<Row>, Fault> {
         let permit = Permit::of(by);
         let ids = rows::ids(repos.iter().copied());
@@ -211,7 +218,7 @@ impl Postgres {
         let batch = &plan.batch;
         let of_repo = ids.first().copied();
         let sql = "SELECT * FROM @.rewrite($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                   $19, $20, $21, $22, $23)";
+                   $19, $20, $21, $22, $23, $24)";
         let rows = self
             .ask(
                 sql,
@@ -224,6 +231,7 @@ impl Postgres {
                     (&ids, INTS),
                     (&places, INTS),
                     (views, TEXTS),
+                    (ends, TEXTS),
                     (&desks.repos, INTS),
                     (&desks.streams, TEXTS),
                     (&desks.gaps, INTS),

@@ -68,15 +68,33 @@ pub(super) struct Streams {
     pub(super) unlisted: Vec<StreamView>,
 }
 
-/// A repository from seven columns of a row: id, place, organisation, name, creation, whether it is tracked, streams. None
-/// where its place is 0: there is none.
+/// Where the coverage of listed streams ends after a step, in their order, if that is all that is different.
+pub(super) fn moved(before: &[StreamView], after: &[StreamView]) -> Option<Vec<Timestamp>> {
+    let is_moved = |(before, after): (&StreamView, &StreamView)| {
+        let mut moved = before.clone();
+        moved.coverage.advance(after.coverage.frontier());
+        moved == *after
+    };
+    let all_moved = before.len() == after.len() && before.iter().zip(after).all(is_moved);
+    let ends = after.iter().map(|view| view.coverage.frontier());
+    all_moved.then(|| ends.collect())
+}
+
+/// A repository from eight columns of a row: id, place, organisation, name, creation, whether it is tracked, streams, ends.
+/// None where its place is 0: there is none.
 pub(super) fn repo(row: &Row, first: usize) -> Result<(RepoId, Option<Known>), Fault> {
     let id = RepoId(number(row, first)?);
     let place: i64 = get(row, first + 1)?;
     if place == 0 {
         return Ok((id, None));
     }
-    let streams: Streams = serde_json::from_str(get(row, first + 6)?)?;
+    let mut streams: Streams = serde_json::from_str(get(row, first + 6)?)?;
+    if let Some(ends) = get::<Option<&str>>(row, first + 7)? {
+        let ends: Vec<Timestamp> = serde_json::from_str(ends)?;
+        for (view, end) in streams.listed.iter_mut().zip(ends) {
+            view.coverage.advance(end);
+        }
+    }
     let view = RepoView {
         org: get(row, first + 2)?,
         id,

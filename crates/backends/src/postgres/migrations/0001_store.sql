@@ -37,11 +37,18 @@ CREATE TABLE repos (
     name       text NOT NULL,
     created_at bigint NOT NULL,
     tracked    boolean NOT NULL,
-    -- The ledger's StreamViews, those that the last listing named and those that it did not.
-    streams    text NOT NULL
+    -- Where the coverage of its listed streams ends now, if nothing else has changed since its row of streams was written.
+    ends       text
 );
 CREATE INDEX repos_by_org ON repos (org);
 CREATE INDEX repos_by_place ON repos (place);
+
+-- The ledger's StreamViews of a repository, those that the last listing named and those that it did not. Most of what is
+-- written moves their ends alone, of every repository in every cycle: so they lie apart, and are not written again with them.
+CREATE TABLE views (
+    repo    bigint PRIMARY KEY REFERENCES repos (id),
+    streams text NOT NULL
+);
 
 -- The filling of a stream's gaps: what decides whether they are due, copied from the view, and what only the store knows.
 CREATE TABLE desks (
@@ -114,10 +121,13 @@ END $$;
 
 -- Repositories that are not as the caller has seen them, as they are. A place of 0 is none; -1 is that of no repository.
 CREATE FUNCTION unlike(ids bigint[], places bigint[])
-RETURNS TABLE (id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text)
+RETURNS TABLE (
+    id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text, ends text
+)
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $$
-    SELECT seen.id, coalesce(r.place, 0), r.org, r.name, r.created_at, r.tracked, r.streams
-    FROM unnest(ids, places) AS seen (id, place) LEFT JOIN repos r ON r.id = seen.id
+    SELECT seen.id, coalesce(r.place, 0), r.org, r.name, r.created_at, r.tracked, v.streams, r.ends
+    FROM unnest(ids, places) AS seen (id, place)
+    LEFT JOIN repos r ON r.id = seen.id LEFT JOIN views v ON v.repo = r.id
     WHERE coalesce(r.place, 0) <> seen.place
 $$;
 
@@ -134,14 +144,14 @@ $$;
 -- rewritten ones stand in the order of the call, and with what was recorded.
 CREATE FUNCTION rewrite(
     by_term bigint, by_repo bigint, by_stream text, by_token bigint, ending boolean,
-    ids bigint[], places bigint[], views text[],
+    ids bigint[], places bigint[], views text[], moved text[],
     desk_repos bigint[], desk_streams text[], desk_gaps bigint[], desk_hands boolean[], desk_stucks boolean[],
     desk_nexts bigint[],
     of_repo bigint, gone text[], kinds text[], keys text[], ats bigint[], versions bigint[],
     histories boolean[], bodies text[], changes text[]
 )
 RETURNS TABLE (
-    verdict text, id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text,
+    verdict text, id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text, ends text,
     inserted bigint, updated bigint, retracted bigint
 )
 LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
@@ -162,7 +172,7 @@ DECLARE
 BEGIN
     SELECT e.verdict, e.last INTO found_verdict, first FROM enter(by_term, by_repo, by_stream, by_token) e;
     IF found_verdict <> 'done' THEN
-        RETURN QUERY SELECT found_verdict, 0::bigint, 0::bigint, NULL, NULL, NULL::bigint, NULL::boolean, NULL,
+        RETURN QUERY SELECT found_verdict, 0::bigint, 0::bigint, NULL, NULL, NULL::bigint, NULL::boolean, NULL, NULL,
             0::bigint, 0::bigint, 0::bigint;
         RETURN;
     END IF;
@@ -207,10 +217,13 @@ BEGIN
 
     base := last;
     FOR changed IN
-        SELECT w.* FROM unnest(ids, views) AS w (id, view) WHERE w.view IS NOT NULL
+        SELECT w.* FROM unnest(ids, views, moved) AS w (id, view, ends) WHERE w.view IS NOT NULL OR w.ends IS NOT NULL
     LOOP
         last := last + 1;
-        UPDATE repos r SET streams = changed.view, place = last WHERE r.id = changed.id;
+        UPDATE repos r SET ends = changed.ends, place = last WHERE r.id = changed.id;
+        IF changed.view IS NOT NULL THEN
+            UPDATE views v SET streams = changed.view WHERE v.repo = changed.id;
+        END IF;
     END LOOP;
     IF cardinality(desk_repos) > 0 THEN
         PERFORM keep_desks(desk_repos, desk_streams, desk_gaps, desk_hands, desk_stucks, desk_nexts);
@@ -222,7 +235,7 @@ BEGIN
     IF last > first THEN
         UPDATE store SET place = last;
     END IF;
-    RETURN QUERY SELECT 'done', 0::bigint, base, NULL, NULL, NULL::bigint, NULL::boolean, NULL,
+    RETURN QUERY SELECT 'done', 0::bigint, base, NULL, NULL, NULL::bigint, NULL::boolean, NULL, NULL,
         all_fresh, all_known, all_gone;
 END $$;
 
@@ -235,7 +248,7 @@ CREATE FUNCTION track(
     desk_nexts bigint[]
 )
 RETURNS TABLE (
-    verdict text, id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text
+    verdict text, id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text, ends text
 )
 LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
@@ -248,7 +261,7 @@ DECLARE
 BEGIN
     SELECT e.verdict, e.last INTO found_verdict, first FROM enter(by_term, NULL, NULL, NULL) e;
     IF found_verdict <> 'done' THEN
-        RETURN QUERY SELECT found_verdict, 0::bigint, 0::bigint, NULL, NULL, NULL::bigint, NULL::boolean, NULL;
+        RETURN QUERY SELECT found_verdict, 0::bigint, 0::bigint, NULL, NULL, NULL::bigint, NULL::boolean, NULL, NULL;
         RETURN;
     END IF;
     RETURN QUERY SELECT 'unlike', u.* FROM unlike(ids, places) u;
@@ -261,15 +274,18 @@ BEGIN
     GET DIAGNOSTICS count = ROW_COUNT;
     last := last + count;
     base := last;
-    INSERT INTO repos (id, place, org, name, created_at, tracked, streams)
-    SELECT w.id, last + row_number() OVER (ORDER BY w.turn), of_org, w.name, w.created_at, true, w.view
+    INSERT INTO repos (id, place, org, name, created_at, tracked)
+    SELECT w.id, last + row_number() OVER (ORDER BY w.turn), of_org, w.name, w.created_at, true
     FROM unnest(ids, names, created, views) WITH ORDINALITY AS w (id, name, created_at, view, turn)
     WHERE w.view IS NOT NULL
     ON CONFLICT (id) DO UPDATE
     SET place = excluded.place, org = excluded.org, name = excluded.name, created_at = excluded.created_at,
-        tracked = true, streams = excluded.streams;
+        tracked = true, ends = NULL;
     GET DIAGNOSTICS count = ROW_COUNT;
     last := last + count;
+    INSERT INTO views (repo, streams)
+    SELECT w.id, w.view FROM unnest(ids, views) AS w (id, view) WHERE w.view IS NOT NULL
+    ON CONFLICT (repo) DO UPDATE SET streams = excluded.streams;
     IF cardinality(desk_repos) > 0 THEN
         PERFORM keep_desks(desk_repos, desk_streams, desk_gaps, desk_hands, desk_stucks, desk_nexts);
     END IF;
@@ -279,13 +295,13 @@ BEGIN
             WHERE r.org = of_org AND r.tracked AND NOT EXISTS (SELECT FROM unnest(ids) AS listed (id) WHERE listed.id = r.id)
         )
         UPDATE repos r SET tracked = false, place = last + missing.turn FROM missing WHERE r.id = missing.id
-        RETURNING 'gone', r.id, r.place, NULL, NULL, NULL::bigint, NULL::boolean, NULL;
+        RETURNING 'gone', r.id, r.place, NULL, NULL, NULL::bigint, NULL::boolean, NULL, NULL;
     GET DIAGNOSTICS count = ROW_COUNT;
     last := last + count;
     IF last > first THEN
         UPDATE store SET place = last;
     END IF;
-    RETURN QUERY SELECT 'done', 0::bigint, base, NULL, NULL, NULL::bigint, NULL::boolean, NULL;
+    RETURN QUERY SELECT 'done', 0::bigint, base, NULL, NULL, NULL::bigint, NULL::boolean, NULL, NULL;
 END $$;
 
 -- Puts an organisation's view in place of the one that the caller has seen; of none, where that place is 0.
@@ -331,7 +347,7 @@ CREATE FUNCTION claim(
     of_repo bigint, of_stream text, seen bigint, claimant text, until bigint, now bigint, give boolean
 )
 RETURNS TABLE (
-    verdict text, id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text
+    verdict text, id bigint, place bigint, org text, name text, created_at bigint, tracked boolean, streams text, ends text
 )
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -353,7 +369,7 @@ BEGIN
     END IF;
     RETURN QUERY SELECT
         CASE WHEN busy IS NOT NULL THEN 'held' WHEN given IS NOT NULL THEN 'given' ELSE 'free' END,
-        0::bigint, coalesce(busy, given, 0::bigint), NULL, NULL, NULL::bigint, NULL::boolean, NULL;
+        0::bigint, coalesce(busy, given, 0::bigint), NULL, NULL, NULL::bigint, NULL::boolean, NULL, NULL;
 END $$;
 
 -- Answers that can be asked for again at no cost, packed. The lowest turn is the one that was kept longest ago.
