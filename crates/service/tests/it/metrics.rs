@@ -4,6 +4,7 @@ mod budget;
 mod moment;
 mod node;
 mod outside;
+mod pieces;
 mod serving;
 mod strict;
 mod values;

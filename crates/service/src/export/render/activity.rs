@@ -27,6 +27,10 @@ pub(super) enum Of {
 }
 
 /// Every family of users and repositories, in the order in which they are written.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method of a borrowed row is no function of rows of every lifetime"
+)]
 pub(super) static FAMILIES: &[(Family, Of)] = &[
     (
         user::COMMITS_24H,

@@ -114,26 +114,20 @@ pub(super) fn fit<'w>(
     if over == 0 {
         return places;
     }
-    let mut rows: Vec<(u64, bool, Reverse<(u32, u32)>, u64)> = (0..)
-        .zip(groups)
-        .flat_map(|(group, weights)| {
-            (0..).zip(weights).map(move |(place, weight)| {
-                let Weight {
-                    size,
-                    is_repo,
-                    series,
-                } = *weight;
-                (size, is_repo, Reverse((group, place)), series)
-            })
-        })
-        .collect();
-    rows.sort_unstable();
-    for (_, _, Reverse((group, place)), series) in rows {
+    let rows = (0_u32..).zip(groups).flat_map(|(group, weights)| {
+        let rows = (0_u32..).zip(weights);
+        rows.map(move |(place, weight)| (weight, group, place))
+    });
+    let mut rows: Vec<(&Weight, u32, u32)> = rows.collect();
+    rows.sort_unstable_by_key(|(weight, group, place)| {
+        (weight.size, weight.is_repo, Reverse((*group, *place)))
+    });
+    for (weight, group, place) in rows {
         if over == 0 {
             break;
         }
         places[group as usize].push(place);
-        over = over.saturating_sub(series);
+        over = over.saturating_sub(weight.series);
     }
     for places in &mut places {
         places.sort_unstable();

@@ -74,14 +74,15 @@ fn streams(encoder: &mut Encoder, view: &SharedView) {
             encoder.whole(&start, labels, &reason, *count);
         }
     }
-    let counts: [(Family, fn(&StreamState) -> u64); 2] = [
+    type Read = fn(&StreamState) -> u64;
+    let counts: [(Family, Read); 2] = [
         (shared::GAPS_STUCK, |state| state.stuck),
         (shared::UNAVAILABLE, |state| state.unavailable),
     ];
     for (family, read) in counts {
         let start = encoder.family(family);
         for (state, labels) in &streams {
-            encoder.whole(&start, labels, "", read(*state));
+            encoder.whole(&start, labels, "", read(state));
         }
     }
     let start = encoder.family(shared::OLDEST_GAP);
