@@ -234,17 +234,17 @@ fn every_step<'a>(store: &'a Postgres, queue: &'a PostgresQueue) -> Vec<Step<'a>
 /// A server that is there and hears nothing, and one that closes every connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_step_waits_longer_than_its_limit_and_each_says_that_the_store_is_unavailable() {
-    const TIMEOUT: Duration = Duration::from_millis(300);
+    const TIMEOUT: Duration = Duration::from_secs(1);
     let (space, proxy) = (Space::new(), Proxy::new().await);
-    let settings = Settings {
-        timeout: TIMEOUT,
-        connections: 50,
-        ..space.settings()
-    };
+    let settings = space.settings();
     let other = open(&settings);
     lead(&other, [1]).await;
     let before = feed(&other, Cursor::default()).await;
-    let store = open(&proxy.settings(&settings));
+    let store = open(&proxy.settings(&Settings {
+        timeout: TIMEOUT,
+        connections: 50,
+        ..settings
+    }));
     let queue = PostgresQueue::open(&store, delays());
     for wire in [Wire::SwallowsQuestions, Wire::IsCut] {
         // On a connection that is there, and on one that is to be made.
@@ -284,13 +284,15 @@ async fn no_step_waits_longer_than_its_limit_and_each_says_that_the_store_is_una
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_does_not_come_is_not_waited_for_and_the_step_is_whole_or_not_there() {
     let (space, proxy) = (Space::new(), Proxy::new().await);
-    let settings = Settings {
-        timeout: Duration::from_millis(300),
-        ..space.settings()
-    };
-    let store = open(&proxy.settings(&settings));
+    let settings = space.settings();
     let other = open(&settings);
-    let term = lead(&store, [1]).await;
+    let term = lead(&other, [1]).await;
+    let store = open(&proxy.settings(&Settings {
+        timeout: Duration::from_secs(1),
+        ..settings
+    }));
+    // What it knows of the repository is as it is, so that the step is one.
+    store.repos(ORG).await.unwrap();
     proxy.set(Wire::SwallowsAnswers);
     let began = Instant::now();
     let lost = store
@@ -298,7 +300,7 @@ async fn an_answer_that_does_not_come_is_not_waited_for_and_the_step_is_whole_or
         .await;
     assert!(lost.unwrap_err().is_unavailable());
     assert!(
-        began.elapsed() < Duration::from_secs(9),
+        began.elapsed() < Duration::from_secs(12),
         "{:?}",
         began.elapsed()
     );
@@ -413,12 +415,13 @@ async fn what_was_answered_is_there_and_nothing_by_half_however_often_connection
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_not_given_ends_the_step_at_the_server_too() {
     let space = Space::new();
-    let settings = Settings {
-        timeout: Duration::from_millis(300),
-        ..space.settings()
-    };
-    let store = open(&settings);
-    let term = lead(&store, [1]).await;
+    let settings = space.settings();
+    let other = open(&settings);
+    let term = lead(&other, [1]).await;
+    let store = open(&Settings {
+        timeout: Duration::from_secs(1),
+        ..settings.clone()
+    });
     let mut holder = beside().await;
     let held_up = holder.transaction().await.unwrap();
     let lock = format!("SELECT FROM {}.store FOR UPDATE", settings.schema);
@@ -439,11 +442,11 @@ async fn a_lock_that_is_not_given_ends_the_step_at_the_server_too() {
     writing.abort();
     assert!(writing.await.unwrap_err().is_cancelled());
     held_up.commit().await.unwrap();
-    store
+    other
         .record(term.into(), ORG, RepoId(1), commits(&["cc"], 10), now())
         .await
         .unwrap();
-    assert!(!held(&store, 1).await.0.contains(&"aa".to_owned()));
+    assert!(!held(&other, 1).await.0.contains(&"aa".to_owned()));
 }
 
 #[tokio::test]

@@ -14,7 +14,10 @@ use super::world::{ORG, at, commit, commits, feed, fetched, held, lead, now};
 /// Waits until so many statements of a schema's functions wait for a lock.
 pub(super) async fn wait_for_waiters(beside: &Client, schema: &str, waiters: i64) -> Vec<i32> {
     let sql = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND position($1 IN query) > 0";
+    let began = tokio::time::Instant::now();
     loop {
+        let limit = Duration::from_secs(30);
+        assert!(began.elapsed() < limit, "nobody waits for a lock");
         let rows = beside
             .query_typed(sql, &[(&schema, tokio_postgres::types::Type::TEXT)])
             .await
