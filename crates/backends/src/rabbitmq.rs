@@ -15,8 +15,8 @@
 //! goes over a connection of its own, which is made when somebody waits for a message for the first time: who only publishes
 //! hoards nothing. Both are kept up in the background ([`link`]).
 //!
-//! **Never hangs.** What needs the broker ends within [`PATIENCE`], or is refused at once where the last attempt to reach the
-//! broker has failed.
+//! **Never hangs.** Each thing that is asked of the broker ends within [`PATIENCE`], or is refused at once where the last
+//! attempt to reach the broker has failed. What could not be put off or buried is still in hand.
 //!
 //! It does not know what a task means. How often one was tried is counted elsewhere: a message has no count.
 
@@ -52,7 +52,8 @@ use publisher::{Letter, Publisher};
 use topology::Topology;
 use trouble::Trouble;
 
-/// The longest that a method waits for the broker, [`BackfillQueue::next`] aside.
+/// The longest that a method waits for the broker, [`BackfillQueue::next`] aside; to put off and to bury are two things that
+/// are asked of it.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a queue is opened with.
