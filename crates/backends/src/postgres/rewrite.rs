@@ -15,8 +15,9 @@ use super::events::Batch;
 use super::fault::Fault;
 use super::rows::{self, FLAGS, INTS, Streams, TEXTS, at_length, get, moved};
 
-/// So often a step is prepared again. Each time somebody else has got a step of theirs done on the same repositories.
-pub(super) const ATTEMPTS: u32 = 20;
+/// So often a step is prepared again. Each time somebody else has got a step of theirs done on the same repositories: of four
+/// who do nothing else, each loses three times of four, and so often in a row nobody does.
+pub(super) const ATTEMPTS: u32 = 100;
 
 /// What a step makes of repositories.
 #[derive(Default)]

@@ -12,7 +12,8 @@
 CREATE TABLE store (
     one         boolean PRIMARY KEY DEFAULT true CHECK (one),
     incarnation text NOT NULL DEFAULT replace(gen_random_uuid()::text, '-', ''),
-    term        bigint NOT NULL DEFAULT 0,
+    -- Begins with the time, so that no leader of an earlier filling is taken for one of this.
+    term        bigint NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
     holder      text,
     led_at      bigint,
     -- Begins anywhere, so that no place of another filling is taken for one of this.
@@ -62,8 +63,8 @@ CREATE TABLE desks (
     next_attempt  bigint,
     -- When a task was last dispatched, and nobody has ended one since.
     dispatched_at bigint,
-    -- The token of the latest claim, and who holds it, until when, if anybody does.
-    token         bigint NOT NULL DEFAULT 0,
+    -- The token of the latest claim, and who holds it, until when, if anybody does. Begins anywhere, as places do.
+    token         bigint NOT NULL DEFAULT (random() * 1e12)::bigint,
     holder        text,
     held_until    bigint,
     PRIMARY KEY (repo, stream)

@@ -473,8 +473,16 @@ async fn a_store_that_was_taken_away_begins_anew_and_says_so() {
     let after = feed(&store, Cursor::default()).await;
     assert_ne!(after.incarnation, before.incarnation);
     assert_eq!((after.events.len(), after.repos.len()), (0, 0));
-    lead(&store, [1]).await;
+    let next = lead(&store, [1]).await;
+    assert!(
+        next > term,
+        "no leader of before is taken for the one of now"
+    );
     assert_eq!(held(&store, 1).await, (Vec::new(), at(0)));
+    let late = store
+        .record(term.into(), ORG, RepoId(1), commits(&["bb"], 20), now())
+        .await;
+    assert!(late.unwrap_err().is_fenced());
 }
 
 #[tokio::test]

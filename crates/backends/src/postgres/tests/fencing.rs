@@ -138,7 +138,8 @@ async fn terms_never_interleave_and_a_reader_misses_nothing_whoever_writes() {
                     .unwrap();
                 for step in 0..8 {
                     // Terms in order are texts in order.
-                    let oids = (0..3).map(|event| format!("{:09}-{number}-{step}-{event}", term.0));
+                    let oids =
+                        (0..3).map(|event| format!("{:015}-{number}-{step}-{event}", term.0));
                     let oids: Vec<String> = oids.collect();
                     let events = oids.iter().map(|oid| commit(oid, step)).collect();
                     let part = fetched(Stream::Commits, events, step + 1);
@@ -162,7 +163,7 @@ async fn terms_never_interleave_and_a_reader_misses_nothing_whoever_writes() {
     done.send_replace(true);
     let seen = reading.await.unwrap();
     assert_in_order(&seen);
-    let term = |oid: &String| oid[..9].to_owned();
+    let term = |oid: &String| oid[..15].to_owned();
     assert!(
         seen.is_sorted_by_key(|(_, oid)| term(oid)),
         "no write of a term stands after one of a later term"
