@@ -50,7 +50,7 @@ fn commit(number: u64) -> Event {
     }
 }
 
-/// A thousand batches of reviews whose versions come in any order, and of commits that go and come back.
+/// Four hundred batches of reviews whose versions come in any order, and of commits that go and come back.
 #[tokio::test]
 async fn whatever_comes_in_whatever_order_the_store_and_a_model_of_it_agree() {
     let rooms = Rooms::default();
