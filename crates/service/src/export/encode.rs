@@ -263,6 +263,19 @@ impl Encoder {
         self.created(start, labels, "", since);
     }
 
+    /// Room for so many bytes in each format, before anything is written.
+    pub(super) fn expect(&mut self, text: usize, open_metrics: usize) {
+        for (buffer, bytes) in [
+            (&mut self.text, text),
+            (&mut self.open_metrics, open_metrics),
+        ] {
+            let fits = bytes..=bytes + bytes / 8 + 64;
+            if !fits.contains(&buffer.capacity()) {
+                *buffer = Vec::with_capacity(bytes);
+            }
+        }
+    }
+
     /// What was written since the last time. Where it is what it was before, that is given again.
     pub(super) fn take(&mut self, before: Option<&Pair>) -> Pair {
         if self.differs {
@@ -275,9 +288,9 @@ impl Encoder {
                 && self.differs != Arc::ptr_eq(&before.text, &before.open_metrics)
         });
         let pair = unchanged.cloned().unwrap_or_else(|| {
-            let text = Piece::new(Bytes::copy_from_slice(&self.text));
+            let text = Piece::new(given(&mut self.text));
             let open_metrics = if self.differs {
-                Piece::new(Bytes::copy_from_slice(&self.open_metrics))
+                Piece::new(given(&mut self.open_metrics))
             } else {
                 Arc::clone(&text)
             };
@@ -307,6 +320,15 @@ impl Encoder {
         } else {
             write_all(out, &[&start.sample, labels]);
         }
+    }
+}
+
+/// The bytes, in memory of their own: as they are where little room is left over, so that they are not copied, and a copy else.
+fn given(written: &mut Vec<u8>) -> Bytes {
+    if written.len() >= written.capacity() - written.capacity() / 8 {
+        std::mem::take(written).into()
+    } else {
+        Bytes::copy_from_slice(written)
     }
 }
 

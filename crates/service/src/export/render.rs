@@ -117,7 +117,7 @@ pub(super) fn render_version() -> Exposition {
 /// Writes one exposition of an aggregate after another, and remembers the pieces of the last.
 pub struct Writer {
     settings: Settings,
-    families: Vec<(Start, Pair)>,
+    families: Vec<Known>,
     encoder: Encoder,
     groups: Vec<Group>,
     /// The layout that the groups were made of, and how many repositories one has.
@@ -125,6 +125,42 @@ pub struct Writer {
     /// The generation of the aggregate that was written last.
     seen: u64,
     shared: Option<Pair>,
+}
+
+/// A family, and what its pieces are like.
+struct Known {
+    start: Start,
+    head: Pair,
+    /// Of the last piece, by row: of text, and of OpenMetrics where that is another.
+    bytes: (f64, f64),
+}
+
+impl Known {
+    /// How large a piece of so many rows is going to be. A little too much does no harm, and too little costs a copy.
+    fn expects(&self, rows: usize, before: Option<&Pair>) -> (usize, usize) {
+        if let Some(before) = before {
+            let (text, open_metrics) = sizes(before);
+            return (text + 64, open_metrics + 64);
+        }
+        let of = |bytes: f64| (bytes * 1.06 * rows as f64) as usize + 64;
+        (of(self.bytes.0), of(self.bytes.1))
+    }
+
+    fn learn(&mut self, rows: usize, piece: &Pair) {
+        let (text, open_metrics) = sizes(piece);
+        let of = |bytes: usize| bytes as f64 / rows.max(1) as f64;
+        self.bytes = (of(text), of(open_metrics));
+    }
+}
+
+/// How large a piece is in text, and in OpenMetrics where that is another.
+fn sizes(piece: &Pair) -> (usize, usize) {
+    let text = piece.text.plain().len();
+    if std::sync::Arc::ptr_eq(&piece.text, &piece.open_metrics) {
+        (text, 0)
+    } else {
+        (text, piece.open_metrics.plain().len())
+    }
 }
 
 /// Repositories that are written together.
@@ -145,7 +181,11 @@ impl Writer {
         let mut encoder = Encoder::default();
         let families = FAMILIES.iter().map(|(family, _)| {
             let start = encoder.family(*family);
-            (start, encoder.take(None))
+            Known {
+                start,
+                head: encoder.take(None),
+                bytes: (0.0, 0.0),
+            }
         });
         Writer {
             settings,
@@ -178,8 +218,8 @@ impl Writer {
         self.seen = aggregate.generation();
 
         let mut exposition = Exposition::default();
-        for (family, (_, head)) in self.families.iter().enumerate() {
-            exposition.push(head);
+        for (family, known) in self.families.iter().enumerate() {
+            exposition.push(&known.head);
             for group in &self.groups {
                 exposition.push(&group.pieces[family]);
             }
@@ -247,9 +287,13 @@ impl Writer {
         }
         let chosen = Chosen::of(members, left_out);
         let mut before = std::mem::take(&mut group.pieces).into_iter();
-        for ((_, of), (start, _)) in FAMILIES.iter().zip(&self.families) {
-            of.write(&mut self.encoder, start, &chosen);
-            let piece = self.encoder.take(before.next().as_ref());
+        for ((_, of), family) in FAMILIES.iter().zip(&mut self.families) {
+            let before = before.next();
+            let (text, open_metrics) = family.expects(chosen.len(), before.as_ref());
+            self.encoder.expect(text, open_metrics);
+            of.write(&mut self.encoder, &family.start, &chosen);
+            let piece = self.encoder.take(before.as_ref());
+            family.learn(chosen.len(), &piece);
             group.pieces.push(piece);
         }
         group.left_out = left_out.to_vec();

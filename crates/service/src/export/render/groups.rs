@@ -6,8 +6,9 @@
 use ledger::aggregate::{Aggregate, RepoRow};
 use ledger::event::RepoId;
 
-/// About so many rows are written together: few enough to be quick, many enough that there are not too many pieces.
-const ROWS: usize = 256;
+/// About so many rows are written together: few enough that little is written anew for one that has changed, many enough that
+/// pieces pack well and are not too many.
+const ROWS: usize = 64;
 
 /// How many repositories a group has, as a power of two.
 pub(super) fn span_of(aggregate: &Aggregate) -> usize {

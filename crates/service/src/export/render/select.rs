@@ -62,6 +62,11 @@ impl<'a> Chosen<'a> {
         chosen
     }
 
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len() + self.repos.len()
+    }
+
     /// The rows of users, with their labels.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&Row<'a>, &str)> {
         let shown = self.rows.iter();
