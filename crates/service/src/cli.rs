@@ -4,8 +4,10 @@
 //! [`Outcome`] or an error; this file alone turns those into lines and exit codes: 0 done, 1 failed or incomplete, 2 usage or
 //! configuration. A reader that closes our output early (`| head`) is content, and so are we: 0.
 
+mod backfill;
 mod check;
 mod completions;
+mod coverage;
 mod demo;
 mod doctor;
 mod export;
@@ -19,6 +21,7 @@ mod sim;
 mod simulate;
 mod span;
 mod status;
+mod style;
 mod table;
 mod world;
 mod wrap;
@@ -61,7 +64,9 @@ enum Command {
     Demo(demo::Arguments),
     Run(run::Arguments),
     Scrape(scrape::Arguments),
+    Backfill(backfill::Arguments),
     Status(status::Arguments),
+    Coverage(coverage::Arguments),
     Export(export::Arguments),
     Quota(quota::Arguments),
     Plan(plan::Arguments),
@@ -188,7 +193,9 @@ async fn dispatch(command: Command, invocation: Invocation) -> anyhow::Result<Ou
         Command::Demo(arguments) => demo::run(arguments, invocation).await,
         Command::Run(arguments) => run::run(arguments, invocation).await,
         Command::Scrape(arguments) => scrape::run(arguments, invocation).await,
+        Command::Backfill(arguments) => backfill::run(arguments, invocation).await,
         Command::Status(arguments) => status::run(arguments, invocation).await,
+        Command::Coverage(arguments) => coverage::run(arguments, invocation).await,
         Command::Export(arguments) => export::run(arguments, invocation).await,
         Command::Quota(arguments) => quota::run(arguments, invocation).await,
         Command::Plan(arguments) => plan::run(&arguments, &invocation),

@@ -239,8 +239,6 @@ pub struct Election {
     pub by: ElectionBy,
     /// The name of the Kubernetes Lease.
     pub lease: String,
-    /// Its namespace, if it is not that of the pod.
-    pub namespace: Option<String>,
 }
 
 /// How gaps are filled.
@@ -298,6 +296,8 @@ pub struct Redis {
 pub struct RabbitMq {
     /// Where it is.
     pub url: Option<Secret>,
+    /// A file with the certificates that the server's is signed with.
+    pub ca_file: Option<PathBuf>,
     /// What the names of the exchange and the queues begin with.
     pub prefix: String,
 }

@@ -281,6 +281,17 @@ impl Node {
         }
     }
 
+    /// Leads and fills gaps until `leave` is cancelled, without serving anything.
+    pub(crate) async fn work(self, leave: CancellationToken) {
+        let fleet = self.take_part();
+        let (keep, leadership) = elector::undisputed();
+        RoleManager::new(self.roles.clone())
+            .run(leadership, leave)
+            .await;
+        drop(keep);
+        fleet.leave().await;
+    }
+
     /// Measures and serves until `leave` is cancelled, then lets what is under way finish.
     ///
     /// # Errors

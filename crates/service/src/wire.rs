@@ -3,188 +3,31 @@
 //! Decides nothing about GitHub and opens no connection: what is wrong with a key or a state file shows here, what is
 //! wrong with a token shows at the first request.
 
-use std::path::{Path, PathBuf};
+mod stores;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backends::sqlite::{Coordination, Problem, Sqlite, SqliteQueue};
 use github::{
     AnswerStore, ApiUrl, AppKey, Client, Clock, Governor, Installation, StoredAnswer, Transport,
 };
 use ledger::exclude::Exclude;
-use ledger::port::queue::Delays;
+use ledger::port::State;
 use ledger::port::state::KeptAnswer;
-use ledger::port::{self, State};
 use ledger::user_label::{HmacKey, UserLabels};
 use secrecy::SecretString;
 
+use crate::Trouble;
 use crate::config::{Config, Credential, Organisation, UserLabel};
-use crate::{Blame, Trouble};
+
+pub use self::stores::{Stores, delays};
+pub(crate) use self::stores::{look, open, unusable_file, visit};
 
 /// An organisation and the client that reads it.
 #[derive(Clone)]
 pub(crate) struct Connected {
     pub(crate) org: String,
     pub(crate) client: Client,
-}
-
-/// The files that a node works on: its state, and where it meets others. With whether this process has made them.
-pub(crate) struct Files {
-    state: Made,
-    /// Holds the lock of the state, so that nobody else works on it while this process may take it away again.
-    store: Sqlite,
-    board: Made,
-    coordination: Coordination,
-}
-
-/// A file, and whether it was not there before.
-struct Made {
-    path: PathBuf,
-    is_new: bool,
-}
-
-impl Files {
-    /// Opens both to work on them.
-    pub(crate) fn open(config: &Config) -> Result<Files, Trouble> {
-        let path = &config.state.path;
-        let mut state = Made::if_missing(path);
-        let store = Sqlite::open(path).map_err(|error| match error.problem() {
-            Problem::Missing => Trouble::new(format!(
-                "cannot make the state {}: its directory does not exist",
-                path.display()
-            ))
-            .remedy("make it, or name another file with --state")
-            .because(error),
-            _ => unusable_file(error),
-        })?;
-        state.resolve();
-        let mut board = Made::if_missing(&config.coordination.path);
-        match Coordination::open(&config.coordination.path) {
-            Ok(coordination) => {
-                board.resolve();
-                Ok(Files {
-                    state,
-                    store,
-                    board,
-                    coordination,
-                })
-            }
-            Err(error) => {
-                state.unmake();
-                Err(unusable_file(error))
-            }
-        }
-    }
-
-    /// The stores in them.
-    pub(crate) async fn stores(&self, config: &Config, clock: Clock) -> port::Result<Stores> {
-        let (state, coordination) = (self.store.clone(), self.coordination.clone());
-        Stores::of_files(state, coordination, delays(config), clock).await
-    }
-
-    /// Takes the files away again that this process has made, if it was configured wrong: there is nothing in them, and the
-    /// next start, with other settings, may want others.
-    pub(crate) fn leave_behind_if_right(self, failure: &anyhow::Error) {
-        let trouble = failure.downcast_ref::<Trouble>();
-        if trouble.is_some_and(|trouble| trouble.blame() == Blame::Usage) {
-            self.board.unmake();
-            self.state.unmake();
-        }
-    }
-}
-
-/// Everything that a node keeps, wherever it lies.
-pub struct Stores {
-    /// Small durable state.
-    pub state: Arc<dyn State>,
-    /// Events and coverage.
-    pub activity: Arc<dyn port::Activity>,
-    /// Backfill tasks.
-    pub queue: Arc<dyn port::BackfillQueue>,
-    /// Who leads; none where nobody can dispute it, since the state is locked by this process.
-    pub election: Option<Arc<dyn port::Election>>,
-    /// Where processes meet that share a credential.
-    pub coordination: Arc<dyn port::Coordination>,
-}
-
-impl Stores {
-    /// Everything in one state, and the meeting place in a file of its own.
-    ///
-    /// # Errors
-    ///
-    /// Only the store's.
-    pub async fn of_files(
-        state: Sqlite,
-        coordination: Coordination,
-        delays: Delays,
-        clock: Clock,
-    ) -> port::Result<Stores> {
-        let queue = SqliteQueue::open(&state, delays, move || clock.now()).await?;
-        Ok(Stores {
-            queue: Arc::new(queue),
-            activity: Arc::new(state.clone()),
-            state: Arc::new(state),
-            election: None,
-            coordination: Arc::new(coordination),
-        })
-    }
-}
-
-/// How long messages can be put off: the pauses between attempts, which are what a queue is opened with.
-pub fn delays(config: &Config) -> Delays {
-    Delays::new(config.backfill.retry_delays.iter().copied())
-        .expect("the configuration has delays from a second to a week")
-}
-
-impl Made {
-    fn if_missing(path: &Path) -> Made {
-        Made {
-            path: path.to_owned(),
-            is_new: !path.exists(),
-        }
-    }
-
-    /// Whatever directory the process is in later.
-    fn resolve(&mut self) {
-        if let Ok(real) = self.path.canonicalize() {
-            self.path = real;
-        }
-    }
-
-    fn unmake(&self) {
-        if !self.is_new {
-            return;
-        }
-        // The lock goes last: until then no other node begins here.
-        for end in ["-wal", "-shm", "", ".lock"] {
-            let mut name = self.path.clone().into_os_string();
-            name.push(end);
-            if let Err(error) = std::fs::remove_file(&name)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::debug!(%error, ?name, "cannot take a new file away");
-            }
-        }
-    }
-}
-
-/// Opens the state file to look at it.
-pub(crate) fn look_at_state(path: &Path) -> Result<Sqlite, Trouble> {
-    Sqlite::read_only(path).map_err(|error| match error.problem() {
-        Problem::Missing => Trouble::new(format!("there is no state {}", path.display()))
-            .remedy("start a node or a scrape first, or name the file with --state")
-            .because(error),
-        _ => unusable_file(error),
-    })
-}
-
-/// Says what is wrong with a file of ours, state or coordination. The world is to blame, not the configuration: the same
-/// name is right on another day or for another user (locked, full, read-only, damaged, not mounted yet), so that whoever
-/// restarts a node may try it again.
-pub(crate) fn unusable_file(error: backends::sqlite::OpenError) -> Trouble {
-    Trouble::new(error.to_string())
-        .remedy(error.remedy())
-        .because(error)
 }
 
 /// Where GitHub is.

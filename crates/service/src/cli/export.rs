@@ -14,7 +14,6 @@ mod target;
 mod when;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -90,7 +89,7 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     telemetry::install(&config.log, invocation.environment.has("NO_COLOR"))?;
     let window = window(&arguments, quota::clock::wall())?;
     let (labels, exclude) = wire::labels(&config)?;
-    let store: Arc<dyn Activity> = Arc::new(wire::look_at_state(&config.state.path)?);
+    let store = wire::look(&config)?;
     let repos = chosen(&*store, &invocation.flags.org, &arguments.repo).await?;
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
 

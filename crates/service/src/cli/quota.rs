@@ -7,7 +7,6 @@ mod direct;
 mod pulse;
 mod screen;
 mod show;
-mod style;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use tokio::time::Instant;
 use self::direct::{Direct, Said};
 use self::pulse::{Life, Pulses};
 use self::screen::Screen;
-use self::style::Style;
+use super::style::{self, Style};
 use super::{Invocation, Outcome};
 use crate::config::{Config, LogLevel, Purpose};
 use crate::quota_view::{QuotaView, together};
@@ -112,7 +111,7 @@ async fn once(mut watcher: Watcher, invocation: &Invocation) -> anyhow::Result<O
             .line(serde_json::to_string_pretty(&answer)?)?;
     } else {
         let terminal = invocation.output.is_terminal();
-        let width = screen::size().filter(|_| terminal);
+        let width = style::size().filter(|_| terminal);
         let style = Style::of(invocation, width.map_or(WIDE, |(columns, _)| columns));
         for line in show::lines(&answer, style, usize::MAX) {
             invocation.output.line(line)?;
@@ -150,7 +149,7 @@ async fn watch(mut watcher: Watcher, invocation: &Invocation) -> anyhow::Result<
             output.line(serde_json::to_string(&answer)?)?;
             continue;
         }
-        let (columns, rows) = screen::size()
+        let (columns, rows) = style::size()
             .filter(|_| draws)
             .unwrap_or((WIDE, usize::MAX));
         // The last line of a screen stays empty.

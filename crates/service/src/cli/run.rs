@@ -6,7 +6,7 @@ use github::Clock;
 use super::{Invocation, Outcome};
 use crate::config::Purpose;
 use crate::node::{Node, Outside};
-use crate::wire::{self, Files, Plan};
+use crate::wire::{self, Plan};
 use crate::{http, signal, telemetry};
 
 /// Run a node: measure the organisations and serve /metrics and health until Ctrl-C
@@ -27,19 +27,16 @@ pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow
         .context("cannot tell the address of the listener")?;
     let transport = wire::transport(&plan.api_url)?;
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
-    let files = Files::open(&config)?;
+    let (stores, files) = wire::open(&config, &invocation.environment, Clock::real()).await?;
     let outside = Outside {
         clock: Clock::real(),
-        stores: files
-            .stores(&config, Clock::real())
-            .await
-            .context("cannot open the queue in the state")?,
+        stores,
         transport,
     };
     let node = Node::build(config, plan, outside).await?;
     invocation.listening_on(&[address])?;
     if let Err(failure) = node.run(listener, leave).await {
-        files.leave_behind_if_right(&failure);
+        files.unmake_if_wrong(&failure);
         return Err(failure);
     }
     Ok(Outcome::Done)

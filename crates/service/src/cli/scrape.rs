@@ -14,7 +14,7 @@ use super::{Invocation, Outcome};
 use crate::config::{Flag, LogLevel, Purpose};
 use crate::node::{Node, Outside};
 use crate::task::scrape::{Cycle, Progress, Scrape};
-use crate::wire::{self, Files, Plan};
+use crate::wire::{self, Plan};
 use crate::{explain, signal, telemetry};
 
 /// Measure one organisation once, with progress and a summary; fails when something could not be read
@@ -43,13 +43,10 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     let plan = Plan::of(&config)?;
     let transport = wire::transport(&plan.api_url)?;
     let leave = signal::leave_on_signal().context("cannot listen to signals")?;
-    let files = Files::open(&config)?;
+    let (stores, files) = wire::open(&config, &invocation.environment, Clock::real()).await?;
     let outside = Outside {
         clock: Clock::real(),
-        stores: files
-            .stores(&config, Clock::real())
-            .await
-            .context("cannot open the queue in the state")?,
+        stores,
         transport,
     };
     let api_url = config.github.api_url.clone();
@@ -89,7 +86,7 @@ pub(crate) async fn run(arguments: Arguments, invocation: Invocation) -> anyhow:
     };
     let ended = summary(&invocation, &scrape, cycle, &api_url);
     if let Err(failure) = &ended {
-        files.leave_behind_if_right(failure);
+        files.unmake_if_wrong(failure);
     }
     ended
 }

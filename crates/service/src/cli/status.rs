@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use ledger::event::Stream;
-use ledger::port::activity::{Activity as _, OrgView, RepoView};
+use ledger::port::activity::{OrgView, RepoView};
 use serde_json::json;
 
 use super::{Invocation, Outcome, table};
@@ -26,7 +26,7 @@ struct Line {
 pub(crate) async fn run(_arguments: Arguments, invocation: Invocation) -> anyhow::Result<Outcome> {
     let config = invocation.configuration(Purpose::Read)?.config;
     telemetry::install(&config.log, invocation.environment.has("NO_COLOR"))?;
-    let store = wire::look_at_state(&config.state.path)?;
+    let store = wire::look(&config)?;
     let now = quota::clock::wall();
     let mut lines = Vec::new();
     for org in store.orgs().await? {

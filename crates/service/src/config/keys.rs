@@ -272,14 +272,6 @@ pub static KEYS: &[Key<Config>] = &[
         slot: |config| Slot::Text(&mut config.election.lease, label),
     },
     Key {
-        name: "election.namespace",
-        default: None,
-        flag: None,
-        about: "Namespace of the Kubernetes Lease. When it is not set it is that of the pod.",
-        example: "\"platform\"",
-        slot: |config| Slot::MaybeText(&mut config.election.namespace, label),
-    },
-    Key {
         name: "backfill.broker",
         default: Some("state"),
         flag: None,
@@ -416,6 +408,14 @@ pub static KEYS: &[Key<Config>] = &[
         about: "File with the URL of the RabbitMQ server (3.10 or later): `amqp://`, or `amqps://` for TLS.",
         example: "\"secrets/rabbitmq-url\"",
         slot: |config| Slot::Secret(&mut config.rabbitmq.url),
+    },
+    Key {
+        name: "rabbitmq.ca_file",
+        default: None,
+        flag: None,
+        about: "File with the certificates (PEM) that the server's certificate is signed with, in place of those of the system.",
+        example: "\"/etc/ssl/rabbitmq-ca.pem\"",
+        slot: |config| Slot::MaybePath(&mut config.rabbitmq.ca_file),
     },
     Key {
         name: "rabbitmq.prefix",

@@ -19,7 +19,6 @@ pub(crate) type Check = fn(&str) -> Result<String, String>;
 /// A place to fill.
 pub(crate) enum Slot<'a> {
     Text(&'a mut String, Check),
-    MaybeText(&'a mut Option<String>, Check),
     Number(&'a mut u64, RangeInclusive<u64>),
     MaybeNumber(&'a mut Option<u64>, RangeInclusive<u64>),
     Span(&'a mut Duration, RangeInclusive<Duration>),
@@ -66,7 +65,6 @@ impl Slot<'_> {
         let wrong = |placed: &Placed| format!("{} is not {wanted}", placed.written.kind());
         match (self, &placed.written) {
             (Slot::Text(place, check), Written::Text(text)) => *place = check(text)?,
-            (Slot::MaybeText(place, check), Written::Text(text)) => *place = Some(check(text)?),
             (Slot::MaybePath(place), Written::Text(text)) => {
                 *place = Some(beside(&placed.origin, text));
             }
@@ -135,11 +133,9 @@ impl Slot<'_> {
     /// What a value must be, for a sentence: "is not ...".
     pub(crate) fn wanted(&self) -> String {
         match self {
-            Slot::Text(..)
-            | Slot::MaybeText(..)
-            | Slot::Path(..)
-            | Slot::MaybePath(_)
-            | Slot::Address(..) => "a string".to_owned(),
+            Slot::Text(..) | Slot::Path(..) | Slot::MaybePath(_) | Slot::Address(..) => {
+                "a string".to_owned()
+            }
             Slot::Secret(_) => "the name of a file that holds the secret".to_owned(),
             Slot::Number(_, bounds) | Slot::MaybeNumber(_, bounds) => {
                 format!("a whole number from {} to {}", bounds.start(), bounds.end())
@@ -164,7 +160,7 @@ impl Slot<'_> {
             )
         };
         match self {
-            Slot::Text(..) | Slot::MaybeText(..) => "text".to_owned(),
+            Slot::Text(..) => "text".to_owned(),
             Slot::Number(_, bounds) => format!("number, {} to {}", bounds.start(), bounds.end()),
             Slot::MaybeNumber(..) => "number".to_owned(),
             Slot::Span(_, bounds) => format!("duration, {}", spans(bounds)),
@@ -209,9 +205,6 @@ impl Slot<'_> {
             Slot::Patterns(patterns, _) => list(patterns.written().collect()),
             Slot::Address(address) => Shown::Toml(quoted(&address.to_string())),
             Slot::Path(path, _) => Shown::Toml(quoted(&path.to_string_lossy())),
-            Slot::MaybeText(text, _) => text
-                .as_ref()
-                .map_or(Shown::Unset, |text| Shown::Toml(quoted(text))),
             Slot::MaybePath(path) => path.as_ref().map_or(Shown::Unset, |path| {
                 Shown::Toml(quoted(&path.to_string_lossy()))
             }),
@@ -228,7 +221,6 @@ impl Slot<'_> {
         const SPAN: &str = "^[0-9]+[smhdw]$";
         match self {
             Slot::Text(..)
-            | Slot::MaybeText(..)
             | Slot::Address(_)
             | Slot::Path(..)
             | Slot::MaybePath(_)

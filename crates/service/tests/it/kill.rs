@@ -1,8 +1,6 @@
 //! Scrapes that end in `kill -9`, again and again, on one state file: no claim of having read is ever false, and the
 //! first scrape that is let through leaves the truth behind.
 
-mod records;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,16 +12,16 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rustix::process::Signal;
 
-use self::records::{Records, truth};
 use crate::process::exposition::Exposition;
 use crate::process::github::GitHub;
 use crate::process::{Place, get, until};
+use crate::records::{self, Records, truth};
 
 /// How often a process is killed before it is done.
 const KILLS: u64 = 32;
 
 /// What people do while somebody reads: nothing of it takes anything back.
-fn live(world: &mut World, random: &mut ChaCha8Rng) {
+pub(crate) fn live(world: &mut World, random: &mut ChaCha8Rng) {
     let repos: Vec<u64> = world
         .repos()
         .filter(|repo| !repo.archived)
@@ -199,7 +197,7 @@ fn after_killed_scrapes_nothing_is_missing_nothing_is_double_and_no_claim_was_ev
     );
     let truth = github.sim.truth();
     let records = Records::look(&place.path("state.db"), "acme").expect("there is a state");
-    let expected = self::truth(&truth);
+    let expected = records::truth(&truth);
     let missing: Vec<_> = expected.difference(&records.facts).collect();
     let false_ones: Vec<_> = records.facts.difference(&expected).collect();
     assert!(

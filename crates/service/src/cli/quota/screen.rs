@@ -44,10 +44,3 @@ impl Drop for Screen {
         let _nobody_reads = self.output.text(LEAVE);
     }
 }
-
-/// Columns and lines of the terminal that standard output is, if it is one.
-pub(super) fn size() -> Option<(usize, usize)> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0 && size.ws_row > 0)
-        .then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
-}

@@ -5,9 +5,9 @@ mod buckets;
 use jiff::Timestamp;
 
 use super::pulse::Life;
-use super::style::{Paint, Style};
 use super::{Answer, Process, Source};
 use crate::cli::span;
+use crate::cli::style::{Paint, Style};
 use crate::cli::table::{self, Align};
 use crate::cli::wrap::wrapped;
 use crate::quota_view::{Avoided, QuotaView, SpentView, WaitingView, Why};

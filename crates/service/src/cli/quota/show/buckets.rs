@@ -7,7 +7,7 @@ use quota::{Lane, Resource};
 
 use super::{ahead, width};
 use crate::cli::quota::Source;
-use crate::cli::quota::style::{Paint, Style};
+use crate::cli::style::{Paint, Style};
 use crate::cli::table::{self, Align};
 use crate::quota_view::{QuotaView, ResourceView};
 

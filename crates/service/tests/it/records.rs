@@ -1,5 +1,5 @@
-//! What the simulated GitHub says is true and what a state file has recorded, as lines that can be compared. Written
-//! from the meaning of both, with no code of the node's but the store's own reading.
+//! What the simulated GitHub says is true and what a store has recorded, as lines that can be compared. Written from the
+//! meaning of both, with no code of the node's but the store's own reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,14 +8,14 @@ use backends::sqlite::{Problem, Sqlite};
 use github_sim::truth::Truth;
 use jiff::Timestamp;
 use ledger::event::Fact;
-use ledger::port::activity::Activity as _;
+use ledger::port::activity::Activity;
 use ledger::window::Window;
 
 /// A fact: the repository's id, the stream it is part of, and what happened.
-pub(super) type Line = (u64, &'static str, String);
+pub(crate) type Line = (u64, &'static str, String);
 
 /// Everything that is true.
-pub(super) fn truth(truth: &Truth) -> BTreeSet<Line> {
+pub(crate) fn truth(truth: &Truth) -> BTreeSet<Line> {
     let mut lines = BTreeSet::new();
     for repo in &truth.repos {
         let mut add = |stream, line| {
@@ -96,21 +96,21 @@ pub(super) fn truth(truth: &Truth) -> BTreeSet<Line> {
     lines
 }
 
-/// What a state file holds.
-pub(super) struct Records {
+/// What a store holds.
+pub(crate) struct Records {
     /// Live facts.
-    pub(super) facts: BTreeSet<Line>,
+    pub(crate) facts: BTreeSet<Line>,
     /// How many live events there are.
-    pub(super) count: usize,
+    pub(crate) count: usize,
     /// Windows that are known to be missing.
-    pub(super) gaps: usize,
+    pub(crate) gaps: usize,
     /// When each stream was last read whole.
     read: BTreeMap<(u64, &'static str), Timestamp>,
 }
 
 impl Records {
     /// Looks into the state file beside whoever works on it; none where nothing was begun yet.
-    pub(super) fn look(path: &Path, org: &str) -> Option<Records> {
+    pub(crate) fn look(path: &Path, org: &str) -> Option<Records> {
         let store = match Sqlite::read_only(path) {
             Ok(store) => store,
             // Killed before the file was made, or before it was set up.
@@ -128,11 +128,16 @@ impl Records {
             .enable_all()
             .build()
             .expect("a runtime can be made");
-        Some(runtime.block_on(read(&store, org)))
+        Some(runtime.block_on(Records::of(&store, org)))
+    }
+
+    /// What a store holds of an organisation.
+    pub(crate) async fn of(store: &dyn Activity, org: &str) -> Records {
+        read(store, org).await
     }
 
     /// Of what was true before a process began, what it says that it has read.
-    pub(super) fn claims(&self, before: &BTreeSet<Line>, began: Timestamp) -> BTreeSet<Line> {
+    pub(crate) fn claims(&self, before: &BTreeSet<Line>, began: Timestamp) -> BTreeSet<Line> {
         let read_since = |(repo, stream, _): &&Line| {
             let read = self.read.get(&(*repo, *stream));
             read.is_some_and(|at| *at > began)
@@ -141,7 +146,7 @@ impl Records {
     }
 }
 
-async fn read(store: &Sqlite, org: &str) -> Records {
+async fn read(store: &dyn Activity, org: &str) -> Records {
     let always = Window::new(Timestamp::MIN, Timestamp::MAX).expect("it is not empty");
     let mut records = Records {
         facts: BTreeSet::new(),

@@ -4,16 +4,16 @@ use crate::cli::Invocation;
 
 /// How things are written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    pub(super) colour: bool,
-    pub(super) unicode: bool,
+pub(crate) struct Style {
+    pub(crate) colour: bool,
+    pub(crate) unicode: bool,
     /// Columns that may be filled.
-    pub(super) width: usize,
+    pub(crate) width: usize,
 }
 
 /// What stands out, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(crate) enum Paint {
     Head,
     Good,
     Warning,
@@ -23,7 +23,7 @@ pub(super) enum Paint {
 
 impl Style {
     /// For where the answer goes. What is no terminal gets neither colours nor anything beyond ASCII.
-    pub(super) fn of(invocation: &Invocation, width: usize) -> Style {
+    pub(crate) fn of(invocation: &Invocation, width: usize) -> Style {
         let terminal = invocation.output.is_terminal();
         let variable = |name| invocation.environment.get(name).ok().flatten();
         let set = |name| variable(name).is_some_and(|text| !text.is_empty());
@@ -43,7 +43,7 @@ impl Style {
         }
     }
 
-    pub(super) fn paint(self, text: &str, paint: Paint) -> String {
+    pub(crate) fn paint(self, text: &str, paint: Paint) -> String {
         if !self.colour || text.is_empty() {
             return text.to_owned();
         }
@@ -58,7 +58,7 @@ impl Style {
     }
 
     /// `part` of `whole` as a bar of so many columns.
-    pub(super) fn bar(self, part: u64, whole: u64, columns: usize) -> String {
+    pub(crate) fn bar(self, part: u64, whole: u64, columns: usize) -> String {
         let (full, empty) = if self.unicode {
             ('█', '░')
         } else {
@@ -79,7 +79,7 @@ impl Style {
     }
 
     /// `text` in at most so many columns.
-    pub(super) fn clip(self, text: &str, columns: usize) -> String {
+    pub(crate) fn clip(self, text: &str, columns: usize) -> String {
         if text.chars().count() <= columns {
             return text.to_owned();
         }
@@ -89,7 +89,7 @@ impl Style {
     }
 
     /// The end of `text`, in at most so many columns.
-    pub(super) fn clip_front(self, text: &str, columns: usize) -> String {
+    pub(crate) fn clip_front(self, text: &str, columns: usize) -> String {
         let length = text.chars().count();
         if length <= columns {
             return text.to_owned();
@@ -98,4 +98,11 @@ impl Style {
         let kept: String = text.chars().skip(length - columns + 1).collect();
         format!("{start}{kept}")
     }
+}
+
+/// Columns and lines of the terminal that standard output is, if it is one.
+pub(crate) fn size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0)
+        .then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
 }
