@@ -13,7 +13,7 @@
 //!
 //! **Two connections.** A broker that is short of memory or disk stops reading what publishers send. What is acknowledged
 //! goes over a connection of its own, which is made when somebody waits for a message for the first time: who only publishes
-//! hoards nothing. Both are kept up in the background ([`link`]).
+//! hoards nothing. Both are kept up in the background (`link.rs`).
 //!
 //! **Never hangs.** Each thing that is asked of the broker ends within [`PATIENCE`], or is refused at once where the last
 //! attempt to reach the broker has failed. What could not be put off or buried is still in hand.

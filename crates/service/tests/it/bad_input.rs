@@ -346,14 +346,14 @@ fn a_state_that_cannot_be_used() {
         case.only_line(&case.place.run(&["status", "--state", "newer.db"], &[])),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r"
-    1 tidegate: cannot open the state newer.db: it has schema version 99, and this program knows versions up to 1: run the version of tidegate that wrote it or a later one, or name another file with --state
+    1 tidegate: cannot open the state newer.db: it has schema version 99, and this program knows versions up to 3: run the version of tidegate that wrote it or a later one, or name another file with --state
     1 tidegate: cannot open the state locked.db: another program holds it locked: end the program that holds it (a database shell or a backup), and try again
     1 tidegate: cannot open the state text.db: it is not a SQLite database: name another file with --state, or move this one away
     1 tidegate: cannot make the state nowhere/state.db: its directory does not exist: make it, or name another file with --state
     1 tidegate: cannot open the state .: it is not a SQLite database: name another file with --state, or move this one away
     1 tidegate: cannot open the state /sys/state.db: it is read-only: let this user read and write the file and its directory, or name another file with --state
     1 tidegate: there is no state absent.db: start a node or a scrape first, or name the file with --state
-    1 tidegate: cannot open the state newer.db: it has schema version 99, and this program knows versions up to 1: run the version of tidegate that wrote it or a later one, or name another file with --state
+    1 tidegate: cannot open the state newer.db: it has schema version 99, and this program knows versions up to 3: run the version of tidegate that wrote it or a later one, or name another file with --state
     ");
     assert_eq!(
         std::fs::read(case.place.path("text.db")).ok().as_deref(),
