@@ -281,10 +281,6 @@ pub struct Postgres {
 pub struct Redis {
     /// Where it is.
     pub url: Option<Secret>,
-    /// Sentinels that know where the master is.
-    pub sentinels: Vec<String>,
-    /// The master's name at the sentinels.
-    pub master: String,
     /// A file with the certificates that the server's is signed with.
     pub ca_file: Option<PathBuf>,
     /// What the names of all keys begin with.

@@ -368,24 +368,7 @@ pub static KEYS: &[Key<Config>] = &[
         slot: |config| Slot::Secret(&mut config.redis.url),
     },
     Key {
-        name: "redis.sentinels",
-        default: None,
-        flag: None,
-        about: "Addresses of the sentinels that know where the master is. The URL then gives user, password and database \
-                alone.",
-        example: "[\"sentinel-0:26379\", \"sentinel-1:26379\"]",
-        slot: |config| Slot::Names(&mut config.redis.sentinels, host_and_port),
-    },
-    Key {
-        name: "redis.master",
-        default: Some("mymaster"),
-        flag: None,
-        about: "The master's name at the sentinels.",
-        example: "\"tidegate\"",
-        slot: |config| Slot::Text(&mut config.redis.master, label),
-    },
-    Key {
-        name: "redis.ca_file",
+        name: "redis.ca_bundle",
         default: None,
         flag: None,
         about: "File with the certificates (PEM) that the server's certificate is signed with, in place of those of the \
@@ -410,7 +393,7 @@ pub static KEYS: &[Key<Config>] = &[
         slot: |config| Slot::Secret(&mut config.rabbitmq.url),
     },
     Key {
-        name: "rabbitmq.ca_file",
+        name: "rabbitmq.ca_bundle",
         default: None,
         flag: None,
         about: "File with the certificates (PEM) that the server's certificate is signed with, in place of those of the system.",
@@ -572,14 +555,6 @@ fn label(text: &str) -> Result<String, String> {
     Err(format!(
         "{text:?} is not a name: write letters, digits, dots, hyphens and underscores, at most 63"
     ))
-}
-
-fn host_and_port(text: &str) -> Result<String, String> {
-    let wrong = || format!("{text:?} is not a host and a port, such as sentinel-0:26379");
-    let (name, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    host(name).map_err(|_unnamed| wrong())?;
-    port.parse::<u16>().map_err(|_unnumbered| wrong())?;
-    Ok(text.to_owned())
 }
 
 fn database(text: &str) -> Result<String, String> {
